@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestParseDenial(t *testing.T) {
+	const user = "arn:aws:sts::111111111111:assumed-role/R/S"
+	tests := []struct{ text, caller, action, resource string }{
+		{"User: " + user + " is not authorized to perform: cloudfront:CreateInvalidation on resource: arn:aws:cloudfront::2:distribution/E1 with an explicit deny in a service control policy", user, "cloudfront:CreateInvalidation", "arn:aws:cloudfront::2:distribution/E1"},
+		{"User: " + user + " is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::2:role/R", user, "sts:AssumeRole", "arn:aws:iam::2:role/R"},
+		{"User: " + user + " is not authorized to perform: lambda:InvokeFunction", user, "lambda:InvokeFunction", ""},
+		{"User: " + user + " is not authorized to perform: lambda:InvokeFunction.", user, "lambda:InvokeFunction", ""},
+		{"Access Denied", "", "", ""},
+		{"", "", "", ""},
+	}
+	for _, tt := range tests {
+		if caller, action, resource := parseDenial(tt.text); caller != tt.caller || action != tt.action || resource != tt.resource {
+			t.Errorf("%q: %q, %q, %q", tt.text, caller, action, resource)
+		}
+	}
+}
+
+// Each of AWS's reasons leads to the policy that has to change.
+func TestAdviseDenied(t *testing.T) {
+	const action, resource = "cloudfront:CreateInvalidation", "arn:aws:cloudfront::222222222222:distribution/E1"
+	tests := []struct{ reason, want string }{
+		{"because no identity-based policy allows the action", "allow cloudfront:CreateInvalidation on " + resource + " in a policy of role R of account 111111111111"},
+		{"", "in a policy of role R of account 111111111111"},
+		{"because no resource-based policy allows the action", "in the resource policy of " + resource},
+		{"because no session policy allows the action", "in the session policy that role R of account 111111111111 was assumed with"},
+		{"because no permissions boundary allows the action", "in the permissions boundary of role R"},
+		{"because no service control policy allows the action", "ask who keeps the organization's policies"},
+		{"with an explicit deny in a service control policy", "find the statement that denies " + action},
+	}
+	for _, tt := range tests {
+		e := &Error{
+			Code: AccessDenied, Message: tt.reason, Action: action, Resource: resource,
+			Caller: "arn:aws:sts::111111111111:assumed-role/R/S",
+		}
+		if got := advise(e); !strings.Contains(got, tt.want) {
+			t.Errorf("%q: %s", tt.reason, got)
+		}
+	}
+	if got := advise(&Error{Code: AccessDenied, Message: "Access Denied"}); !strings.Contains(got, "AWS did not name it") {
+		t.Error(got)
+	}
+	user := &Error{Code: AccessDenied, Action: action, Caller: "arn:aws:iam::111111111111:user/ada"}
+	if got := advise(user); got != "allow cloudfront:CreateInvalidation on the resource in a policy of arn:aws:iam::111111111111:user/ada" {
+		t.Error(got)
+	}
+}
+
+// A call that takes too long may be tried again; the end of the caller's own time is told apart.
+func TestWithin(t *testing.T) {
+	hang := func(ctx context.Context) (int, error) {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := within(t.Context(), 10*time.Second, hang)
+		e := place{}.wrap("read", err)
+		if e.Code != RequestTimeout || !e.Temporary || errors.Is(e, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
+			t.Errorf("after %s: %#v", time.Since(began), e)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := within(ctx, 10*time.Second, hang)
+		e := place{}.wrap("read", err)
+		if e.Code != RequestTimeout || !errors.Is(e, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("after %s: %#v", time.Since(began), e)
+		}
+	})
+}

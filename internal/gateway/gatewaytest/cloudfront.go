@@ -1,0 +1,202 @@
+// Package gatewaytest holds what every gateway must do, as one suite for all routes, and the small
+// CloudFront that the suite runs against: the API's XML over HTTP, with whatever trouble a test
+// wants of it.
+package gatewaytest
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Replay is how CloudFront answers a reference that was used before.
+type Replay int
+
+// The answers that are known; see reference.go of package gateway.
+const (
+	GivesEarlier Replay = iota // the earlier invalidation, if the paths are the same, else Exists
+	Exists                     // InvalidationBatchAlreadyExists
+	Used                       // InvalidArgument
+)
+
+// Trouble is an error document to answer with.
+type Trouble struct {
+	Status        int
+	Code, Message string // no Code: a page that is not AWS's
+}
+
+// Record is one invalidation.
+type Record struct {
+	ID, Reference, Status string
+	Paths                 []string
+	Created               time.Time
+}
+
+// CloudFront is an http.Handler that knows one distribution.
+type CloudFront struct {
+	Distribution string
+	Replay       Replay
+	Trouble      func(call string) *Trouble // asked before each call; nil: none
+
+	mu      sync.Mutex
+	records []Record // oldest first
+	calls   []string
+	regions map[string]bool
+}
+
+// Calls lists the calls made, e.g. "CreateInvalidation".
+func (c *CloudFront) Calls() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.calls...)
+}
+
+// Regions lists the regions that calls were signed for.
+func (c *CloudFront) Regions() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.regions))
+}
+
+// Add puts an invalidation there and returns its ID.
+func (c *CloudFront) Add(reference, status string, paths ...string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.add(reference, status, paths).ID
+}
+
+func (c *CloudFront) add(reference, status string, paths []string) Record {
+	n := len(c.records) + 1
+	c.records = append(c.records, Record{
+		ID: fmt.Sprintf("I%013d", n), Reference: reference, Status: status, Paths: paths,
+		Created: time.Date(2026, 11, 22, 12, 0, n, 0, time.UTC),
+	})
+	return c.records[n-1]
+}
+
+// Complete completes all invalidations.
+func (c *CloudFront) Complete() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.records {
+		c.records[i].Status = "Completed"
+	}
+}
+
+func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/2020-05-31/distribution/"), "/")
+	call := map[string]string{"GET 1": "GetDistribution", "POST 2": "CreateInvalidation", "GET 2": "ListInvalidations", "GET 3": "GetInvalidation"}[fmt.Sprint(r.Method, " ", len(parts))]
+	c.calls = append(c.calls, call)
+	if c.regions == nil {
+		c.regions = map[string]bool{}
+	}
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 2 {
+		c.regions[scope[2]] = true
+	}
+	if c.Trouble != nil {
+		if t := c.Trouble(call); t != nil {
+			t.write(w)
+			return
+		}
+	}
+	if parts[0] != c.Distribution {
+		(&Trouble{http.StatusNotFound, "NoSuchDistribution", "The specified distribution does not exist."}).write(w)
+		return
+	}
+	switch call {
+	case "GetDistribution":
+		w.Header().Set("ETag", "E2QWRUHAPOMQZL")
+		fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::222222222222:distribution/%[1]s</ARN><Status>Deployed</Status>`+
+			`<DomainName>d1.cloudfront.net</DomainName><DistributionConfig><Aliases><Quantity>1</Quantity><Items><CNAME>www.example.com</CNAME></Items></Aliases>`+
+			`<DefaultRootObject>index.html</DefaultRootObject><Enabled>true</Enabled>`+
+			`<CacheTagConfig><HeaderName>x-amz-meta-cache-tag</HeaderName></CacheTagConfig></DistributionConfig></Distribution>`, c.Distribution)
+	case "CreateInvalidation":
+		c.create(w, r.Body)
+	case "ListInvalidations":
+		c.list(w, r)
+	case "GetInvalidation":
+		for _, record := range c.records {
+			if record.ID == parts[2] {
+				record.write(w)
+				return
+			}
+		}
+		(&Trouble{http.StatusNotFound, "NoSuchInvalidation", "The specified invalidation does not exist."}).write(w)
+	}
+}
+
+func (c *CloudFront) create(w http.ResponseWriter, body io.Reader) {
+	var batch struct {
+		Quantity  int      `xml:"Paths>Quantity"`
+		Paths     []string `xml:"Paths>Items>Path"`
+		Reference string   `xml:"CallerReference"`
+	}
+	if err := xml.NewDecoder(body).Decode(&batch); err != nil || batch.Quantity != len(batch.Paths) {
+		(&Trouble{http.StatusBadRequest, "InconsistentQuantities", "The value of Quantity and the size of Items don't match."}).write(w)
+		return
+	}
+	for _, record := range c.records {
+		if record.Reference != batch.Reference {
+			continue
+		}
+		switch {
+		case c.Replay == Used:
+			(&Trouble{http.StatusBadRequest, "InvalidArgument", "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution."}).write(w)
+		case c.Replay == GivesEarlier && fmt.Sprint(record.Paths) == fmt.Sprint(batch.Paths):
+			w.WriteHeader(http.StatusCreated)
+			record.write(w)
+		default:
+			(&Trouble{http.StatusBadRequest, "InvalidationBatchAlreadyExists", "The invalidation batch already exists."}).write(w)
+		}
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	c.add(batch.Reference, "InProgress", batch.Paths).write(w)
+}
+
+// list answers a page, newest first. The marker is how many came before.
+func (c *CloudFront) list(w http.ResponseWriter, r *http.Request) {
+	skip, _ := strconv.Atoi(r.URL.Query().Get("Marker"))
+	most, _ := strconv.Atoi(r.URL.Query().Get("MaxItems"))
+	end := min(skip+most, len(c.records))
+	fmt.Fprintf(w, `<InvalidationList><Marker></Marker><MaxItems>%d</MaxItems><IsTruncated>%t</IsTruncated><Quantity>%d</Quantity>`, most, end < len(c.records), end-skip)
+	if end < len(c.records) {
+		fmt.Fprintf(w, `<NextMarker>%d</NextMarker>`, end)
+	}
+	fmt.Fprint(w, `<Items>`)
+	for i := skip; i < end; i++ {
+		record := c.records[len(c.records)-1-i]
+		fmt.Fprintf(w, `<InvalidationSummary><Id>%s</Id><CreateTime>%s</CreateTime><Status>%s</Status></InvalidationSummary>`,
+			record.ID, record.Created.Format(time.RFC3339), record.Status)
+	}
+	fmt.Fprint(w, `</Items></InvalidationList>`)
+}
+
+func (r Record) write(w io.Writer) {
+	fmt.Fprintf(w, `<Invalidation><Id>%s</Id><Status>%s</Status><CreateTime>%s</CreateTime><InvalidationBatch><Paths><Quantity>%d</Quantity><Items>`,
+		r.ID, r.Status, r.Created.Format(time.RFC3339), len(r.Paths))
+	for _, path := range r.Paths {
+		fmt.Fprint(w, `<Path>`)
+		xml.EscapeText(w, []byte(path))
+		fmt.Fprint(w, `</Path>`)
+	}
+	fmt.Fprintf(w, `</Items></Paths><CallerReference>%s</CallerReference></InvalidationBatch></Invalidation>`, r.Reference)
+}
+
+func (t *Trouble) write(w http.ResponseWriter) {
+	w.WriteHeader(t.Status)
+	if t.Code == "" {
+		fmt.Fprint(w, "<html>", t.Message, "</html>")
+		return
+	}
+	fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`, t.Code, t.Message)
+}

@@ -1,0 +1,199 @@
+// Package invalidator is the delivery account's side of the relay: it takes requests of the pipeline
+// account, checks them as if they came from a stranger, carries them out on the distributions it was
+// given and on no others, and answers what happened.
+package invalidator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+)
+
+// answerMargin is kept of the function's time for answering: a function that is killed reports
+// neither what it did nor why.
+const answerMargin = time.Second
+
+// Gateway is what the invalidator needs to reach one distribution.
+type Gateway interface {
+	Distribution(ctx context.Context) (plan.Distribution, error)
+	Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error)
+	Get(ctx context.Context, id string) (invalidation.Invalidation, error)
+	InProgress(ctx context.Context) ([]invalidation.Invalidation, error)
+}
+
+// Handler carries requests out.
+type Handler struct {
+	Gateways map[string]Gateway // by distribution ID; the keys are the allow-list
+	Log      *slog.Logger       // one line per request; the event itself is never logged
+	Now      func() time.Time   // for durations in the log
+}
+
+// Handle answers one invocation. Refusals and AWS's errors travel in the answer, so that the other
+// side can tell them apart; an error is returned only if no answer can be written.
+func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (json.RawMessage, error) {
+	began := h.Now()
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-answerMargin))
+		defer cancel()
+	}
+	request, err := gateway.DecodeRequest(event)
+	response := gateway.Response{}
+	if err == nil {
+		response, err = h.do(ctx, &request)
+	}
+	if err != nil {
+		response = gateway.Fail(err)
+	}
+	response.Version = gateway.Version
+	answer, err := json.Marshal(response)
+	if err == nil && len(answer) > gateway.MaxMessage {
+		response = gateway.Fail(&gateway.Error{
+			Code: gateway.BadAnswer, Message: fmt.Sprintf("the answer has %d bytes; Lambda gives back %d", len(answer), gateway.MaxMessage),
+		})
+		answer, err = json.Marshal(response)
+	}
+	h.record(ctx, request, response, h.Now().Sub(began))
+	if err != nil {
+		return nil, fmt.Errorf("write answer to operation %s: %w", request.Operation, err)
+	}
+	return answer, nil
+}
+
+// do carries a request out and fills in the distribution that it meant.
+func (h *Handler) do(ctx context.Context, request *gateway.Request) (gateway.Response, error) {
+	gate, err := h.admit(request)
+	if err != nil {
+		return gateway.Response{}, err
+	}
+	switch request.Operation {
+	case gateway.OpDistribution:
+		d, err := gate.Distribution(ctx)
+		return gateway.Response{Distribution: &d}, err
+	case gateway.OpCreate:
+		batch, err := receive(request)
+		if err != nil {
+			return gateway.Response{}, err
+		}
+		inv, err := gate.Create(ctx, batch)
+		return gateway.Response{Invalidation: &inv}, err
+	case gateway.OpGet:
+		inv, err := gate.Get(ctx, request.ID)
+		return gateway.Response{Invalidation: &inv}, err
+	case gateway.OpInProgress:
+		list, err := gate.InProgress(ctx)
+		if list == nil {
+			list = []invalidation.Invalidation{}
+		}
+		return gateway.Response{Invalidations: list}, err
+	}
+	return gateway.Response{}, &gateway.Error{Code: gateway.BadRequest, Message: "there is no such operation"}
+}
+
+// admit finds the gateway of the request's distribution, and refuses what is not on the list.
+func (h *Handler) admit(request *gateway.Request) (Gateway, error) {
+	allowed := slices.Sorted(maps.Keys(h.Gateways))
+	if request.Distribution == "" && len(allowed) == 1 {
+		request.Distribution = allowed[0]
+	}
+	gate, ok := h.Gateways[request.Distribution]
+	if ok {
+		return gate, nil
+	}
+	list := strings.Join(allowed, ", ")
+	if request.Distribution == "" {
+		return nil, &gateway.Error{
+			Code:    gateway.DistributionNotAllowed,
+			Message: "the request names no distribution; this invalidator serves " + list,
+			Try:     "name the distribution in the target",
+		}
+	}
+	return nil, &gateway.Error{
+		Code:    gateway.DistributionNotAllowed,
+		Message: fmt.Sprintf("this invalidator does not serve distribution %.64q, only %s", request.Distribution, list),
+		Try:     fmt.Sprintf("add it to %s of the invalidator, and to its role's policy", DistributionsVariable),
+	}
+}
+
+// receive checks the items of a request here, whatever the other side may have checked.
+func receive(request *gateway.Request) (invalidation.Batch, error) {
+	items := make([]invalidation.Item, len(request.Items))
+	for i, item := range request.Items {
+		items[i] = invalidation.Item(item)
+	}
+	batch, err := invalidation.ReceivedBatch(request.Reference, request.Distribution, items)
+	if err != nil {
+		return invalidation.Batch{}, &gateway.Error{Code: gateway.InvalidArgument, Message: err.Error(), Err: err}
+	}
+	return batch, nil
+}
+
+// record logs what was asked and what came of it. Of an event that was no request only that is
+// logged: whatever else sends events here may put secrets into them.
+func (h *Handler) record(ctx context.Context, request gateway.Request, response gateway.Response, took time.Duration) {
+	fields := []slog.Attr{
+		slog.String("operation", string(request.Operation)),
+		slog.String("distribution", request.Distribution),
+		slog.Int64("milliseconds", took.Milliseconds()),
+	}
+	if request.Operation == gateway.OpCreate {
+		// A reference that breaks the rules may be of any length.
+		reference := fmt.Sprintf("%.*s", invalidation.MaxReference, request.Reference)
+		fields = append(fields, slog.String("reference", reference), slog.Int("items", len(request.Items)))
+	}
+	if response.Invalidation != nil {
+		fields = append(fields,
+			slog.String("invalidation", response.Invalidation.ID), slog.String("status", string(response.Invalidation.Status)))
+	}
+	if response.Error != nil {
+		fields = append(fields, slog.String("code", response.Error.Code), slog.String("message", response.Error.Message))
+		h.Log.LogAttrs(ctx, slog.LevelError, "refused", fields...)
+		return
+	}
+	h.Log.LogAttrs(ctx, slog.LevelInfo, "done", fields...)
+}
+
+// The environment variables that hold the allow-list. One of them is set.
+const (
+	DistributionVariable  = "DISTRIBUTION_ID"  // a single distribution
+	DistributionsVariable = "DISTRIBUTION_IDS" // several, parted by commas
+)
+
+// Distributions reads the allow-list. getenv is os.Getenv in production. Without one the invalidator
+// must not start: an empty list that allowed everything would be the worst reading.
+func Distributions(getenv func(string) string) ([]string, error) {
+	one, many := strings.TrimSpace(getenv(DistributionVariable)), getenv(DistributionsVariable)
+	if one != "" && many != "" {
+		return nil, fmt.Errorf("read allow-list: both %s and %s are set; keep one", DistributionVariable, DistributionsVariable)
+	}
+	if one != "" {
+		many = one
+	}
+	var ids []string
+	for id := range strings.SplitSeq(many, ",") {
+		if id = strings.TrimSpace(id); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		if !target.ValidDistribution(id) {
+			return nil, fmt.Errorf("read allow-list: %q is not a distribution ID, such as E2EXAMPLE", id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, errors.New("read allow-list: neither " + DistributionVariable + " nor " + DistributionsVariable +
+			" is set; name the distributions that may be invalidated")
+	}
+	return ids, nil
+}
