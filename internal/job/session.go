@@ -1,0 +1,260 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+	"github.com/unstale/unstale/site"
+)
+
+// session is the work on one job.
+type session struct {
+	*Handler
+	log   *slog.Logger
+	event event
+
+	params  Parameters
+	bind    binding
+	release site.Snapshot // nil when there is no artifact
+
+	mu    sync.Mutex // guards what follows, and bind as soon as ready
+	token token
+	ready bool // bind and token are set
+}
+
+func newSession(h *Handler, log *slog.Logger, e event) *session {
+	return &session{Handler: h, log: log, event: e}
+}
+
+// configError is a mistake in the function's or the pipeline's configuration.
+type configError struct{ error }
+
+func (e *configError) Unwrap() error { return e.error }
+
+// work does what the job asks for, as far as the context allows.
+func (s *session) work(ctx context.Context) Answer {
+	if err := s.prepare(ctx); err != nil {
+		if ctx.Err() != nil { // the artifact was too slow; the next job begins it anew
+			return s.handOver()
+		}
+		return s.refuse(s.log, err)
+	}
+	s.log.Info("working", "targets", s.bind.targets, "release", s.params.Release, "attempt", s.token.attempt,
+		"continued", s.event.token != "", "objects", len(s.release))
+	verdicts := make([]purge.Verdict, len(s.bind.targets))
+	var wg sync.WaitGroup
+	for i := range s.bind.targets { // at most maxTargets
+		wg.Go(func() { verdicts[i] = s.purge(ctx, i) })
+	}
+	wg.Wait()
+	return s.conclude(verdicts)
+}
+
+// prepare reads everything that can be wrong before anything is done.
+func (s *session) prepare(ctx context.Context) error {
+	var err error
+	if s.params, err = ParseParameters(s.event.parameters); err != nil {
+		return err
+	}
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	bind := binding{s.Function, names}
+	t := token{attempt: s.event.id, started: s.Now().UTC(), progress: make([]purge.Progress, len(names))}
+	if s.event.token != "" {
+		if t, err = bind.open(s.event.token, s.Now()); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.bind, s.token, s.ready = bind, t, true
+	s.mu.Unlock()
+	s.release, err = s.artifact(ctx)
+	return err
+}
+
+// names are the targets of the job, sorted: tokens rely on their order.
+func (s *session) names() ([]string, error) {
+	names := slices.Sorted(slices.Values(s.params.Targets))
+	known := target.Names(s.Targets)
+	if names == nil {
+		names = known
+	}
+	if len(names) > maxTargets {
+		return nil, refused("%d targets, more than the %d one action can take; name some in each of several actions",
+			len(names), maxTargets)
+	}
+	for _, name := range names {
+		if r, found := s.gateways[name]; !found {
+			return nil, refused("there is no target %q; this function has %s", name, strings.Join(known, ", "))
+		} else if r.err != nil {
+			return nil, &configError{r.err}
+		}
+	}
+	return names, nil
+}
+
+// artifact reads what the release holds; nil when the action has no input artifact.
+func (s *session) artifact(ctx context.Context) (site.Snapshot, error) {
+	switch len(s.event.inputs) {
+	case 0:
+		return nil, nil
+	case 1:
+	default:
+		return nil, &configError{fmt.Errorf("choose input artifact: the action has %d; give it the one that is deployed, or none",
+			len(s.event.inputs))}
+	}
+	in := s.event.inputs[0]
+	r, size, err := s.Artifacts(s.event.credentials).Artifact(ctx, in.bucket, in.key)
+	if err != nil {
+		return nil, fmt.Errorf("open input artifact %q: %w", in.name, err)
+	}
+	snapshot, err := site.FromZip(onlyOwnErrors{r}, size)
+	if errors.As(err, new(*readError)) {
+		return nil, fmt.Errorf("open input artifact %q: %w", in.name, err)
+	}
+	if err != nil {
+		return nil, &configError{fmt.Errorf("open input artifact %q: %w", in.name, err)}
+	}
+	return snapshot, nil
+}
+
+// readError tells a failed read from an archive that is wrong.
+type readError struct{ error }
+
+func (e *readError) Unwrap() error { return e.error }
+
+type onlyOwnErrors struct{ r io.ReaderAt }
+
+func (o onlyOwnErrors) ReadAt(p []byte, off int64) (int, error) {
+	n, err := o.r.ReadAt(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &readError{err}
+	}
+	return n, err
+}
+
+// purge carries out one target's part. A panic in it is a failure of that target.
+func (s *session) purge(ctx context.Context, i int) (v purge.Verdict) {
+	name := s.bind.targets[i]
+	log := s.log.With("target", name)
+	s.mu.Lock()
+	from := s.token.progress[i]
+	s.mu.Unlock()
+	defer func() {
+		if r := recover(); r != nil {
+			v = purge.Verdict{Target: name, Release: s.params.Release, Outcome: purge.Failed, Progress: s.at(i)}
+			v.Failure = &purge.Failure{Stage: v.Progress.Stage, Err: panicked(log, r)}
+		}
+	}()
+	p := purge.Purge{
+		Gateway: s.gateways[name].gateway, Viewer: s.Viewer, Now: s.Now, Schedule: s.Schedule, Retry: s.Retry, Log: log,
+	}
+	v = p.Run(ctx, purge.Order{
+		Target: name, Release: s.params.Release, Attempt: s.token.attempt, Until: s.token.started.Add(s.params.Wait),
+		Plan:   s.plan,
+		Expect: func(d plan.Distribution) []viewer.Expectation { return viewer.Expect(d, s.params.Verify, s.release) },
+		Saved:  func(p purge.Progress) { s.save(i, p) },
+	}, from)
+	s.save(i, v.Progress)
+	return v
+}
+
+func (s *session) plan(d plan.Distribution) plan.Plan {
+	if s.params.Items == nil {
+		return plan.Everything(d, "the action names no items")
+	}
+	return plan.Given(d, s.params.Items, "named by the action")
+}
+
+func (s *session) save(i int, p purge.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token.progress[i] = p
+}
+
+func (s *session) at(i int) purge.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.token.progress[i]
+}
+
+// handOver answers with the progress as it is known.
+func (s *session) handOver() Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		return s.refuse(s.log, errors.New("begin purge: the function's time was over before it began; raise its timeout"))
+	}
+	if s.Now().After(s.token.started.Add(s.params.Wait)) {
+		return s.refuse(s.log, fmt.Errorf("purge: not finished %s after it began, and not answering; raise wait or the function's timeout",
+			s.Now().Sub(s.token.started).Round(time.Second)))
+	}
+	text, err := s.bind.seal(s.token)
+	if err != nil {
+		return s.refuse(s.log, &configError{err})
+	}
+	var summary bytes.Buffer
+	percent := 0
+	for i, p := range s.token.progress {
+		percent += percentOf[p.Stage] / len(s.token.progress)
+		if i > 0 {
+			summary.WriteString("; ")
+		}
+		v := purge.Verdict{Target: s.bind.targets[i], Outcome: purge.Unfinished, Progress: p}
+		if p.Stage == purge.Seen {
+			v.Outcome = purge.Viewed
+		}
+		summary.WriteString(v.String())
+	}
+	return Answer{Token: text, Summary: summary.String(), Percent: percent, External: externalID(s.token.progress)}
+}
+
+// percentOf is how far a stage is; the pipeline's page shows it.
+var percentOf = map[purge.Stage]int{purge.Created: 40, purge.Completed: 80, purge.Seen: 100}
+
+// externalID names the invalidations, for CodePipeline's pages.
+func externalID(all []purge.Progress) string { return strings.Join(ids(all), " ") }
+
+func ids(all []purge.Progress) []string {
+	var ids []string
+	for _, p := range all {
+		if p.ID != "" {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+// itemsOf lists what was purged, each item once.
+func (s *session) itemsOf(verdicts []purge.Verdict) []string {
+	var items []string
+	for _, v := range verdicts {
+		items = append(items, v.Items...)
+	}
+	if items == nil { // all were finished in earlier jobs of this action
+		chosen := s.plan(plan.Distribution{}).Paths()
+		if kept, err := invalidation.Normalize(chosen); err == nil {
+			chosen = kept
+		}
+		for _, item := range chosen {
+			items = append(items, item.String())
+		}
+	}
+	slices.Sort(items)
+	return slices.Compact(items)
+}

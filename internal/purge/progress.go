@@ -1,0 +1,66 @@
+package purge
+
+import (
+	"time"
+
+	"github.com/unstale/unstale/invalidation"
+)
+
+// Stage is how far a purge has come.
+type Stage string
+
+// The stages, in order. Their texts travel in continuation tokens.
+const (
+	Planned   Stage = ""          // nothing was asked of CloudFront, as far as is known
+	Created   Stage = "created"   // CloudFront accepted the invalidation
+	Completed Stage = "completed" // CloudFront says it is carried out everywhere
+	Seen      Stage = "seen"      // a viewer got the release
+)
+
+func (s Stage) name() string {
+	if s == Planned {
+		return "planned"
+	}
+	return string(s)
+}
+
+// Progress is what a purge has to remember between invocations. The names of its JSON fields are
+// short because a continuation token has 2,048 characters for all targets.
+type Progress struct {
+	Stage        Stage  `json:"s,omitempty"`
+	Distribution string `json:"d,omitempty"` // ID
+	Reference    string `json:"r,omitempty"`
+	ID           string `json:"i,omitempty"` // of the invalidation
+	Created      int64  `json:"c,omitempty"` // CloudFront's clock, Unix milliseconds
+	Noted        int64  `json:"n,omitempty"` // this machine's clock when it learned of the creation
+
+	// What the viewer saw, once Stage is Seen.
+	Pages    int    `json:"p,omitempty"` // looked at, all fresh
+	Compared int    `json:"k,omitempty"` // of them compared with the release's content
+	POP      string `json:"o,omitempty"` // the first point of presence that answered; "" when none was named
+}
+
+// Valid reports whether a Progress that came from elsewhere can be gone on from.
+func (p Progress) Valid() bool {
+	named := p.ID != "" && p.Noted > 0 && p.Created >= 0 && invalidation.CheckReference(p.Reference) == nil
+	switch p.Stage {
+	case Planned:
+		return p.ID == "" && p.Pages == 0
+	case Created, Completed:
+		return named && p.Pages == 0
+	case Seen:
+		return named && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages
+	}
+	return false
+}
+
+// Since is when the invalidation was created, on this machine's clock. CloudFront's own time is
+// taken when it is the earlier: that is an invalidation found again. Were it ahead of this clock,
+// every age would look too old.
+func (p Progress) Since() time.Time {
+	ms := p.Noted
+	if p.Created > 0 && p.Created < ms {
+		ms = p.Created
+	}
+	return time.UnixMilli(ms).UTC()
+}

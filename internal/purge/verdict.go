@@ -1,0 +1,124 @@
+package purge
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+)
+
+// Outcome is what a purge came to.
+type Outcome int
+
+// The outcomes. The zero value is no success: whoever forgets to decide has refused.
+const (
+	Undecided  Outcome = iota
+	Failed             // it will not succeed by going on
+	Unfinished         // go on from the Progress
+	Viewed             // viewers see the release
+)
+
+// String is for logs.
+func (o Outcome) String() string {
+	return [...]string{"undecided", "failed", "unfinished", "viewed"}[max(0, min(int(o), int(Viewed)))]
+}
+
+// Failure is why a purge failed, where, and what to do.
+type Failure struct {
+	Stage Stage  // the last stage that was reached
+	Err   error  // a *gateway.Error when AWS refused
+	Try   string // the next step; "" when there is none to name
+}
+
+func (f *Failure) Error() string {
+	if f.Try == "" {
+		return f.Err.Error()
+	}
+	return f.Err.Error() + "; try: " + f.Try
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// advice is the next step that an error itself names.
+func advice(err error) string {
+	var e *gateway.Error
+	if errors.As(err, &e) {
+		return e.Try
+	}
+	return ""
+}
+
+// Verdict is the one answer of a purge. Only OK is success.
+type Verdict struct {
+	Target       string
+	Release      string
+	Outcome      Outcome
+	Progress     Progress
+	Distribution plan.Distribution   // zero when it was not read in this execution
+	Items        []string            // as CloudFront reports them; nil when not asked in this execution
+	Status       invalidation.Status // likewise
+	Looks        int                 // how often the status was asked
+	Took         time.Duration       // from creation to the look that found it completed
+	Report       viewer.Report       // what viewers got; zero when they were not looked at in this execution
+	Notes        []string            // what the reader should know besides
+	Failure      *Failure            // set when Outcome is Failed
+}
+
+// OK reports whether viewers see the release.
+func (v Verdict) OK() bool {
+	return v.Outcome == Viewed && v.Progress.Stage == Seen && v.Progress.Pages > 0 && v.Failure == nil
+}
+
+// String is the verdict in one line: created, completed, seen; or what failed, where, and what to do.
+func (v Verdict) String() string {
+	var b strings.Builder
+	b.WriteString(v.Target + ":")
+	if id := v.Progress.Distribution; id != "" {
+		b.WriteString(" distribution " + id)
+	}
+	switch v.Outcome {
+	case Failed:
+		fmt.Fprintf(&b, " failed after stage %s", v.Failure.Stage.name())
+		if v.Progress.ID != "" {
+			b.WriteString(" of invalidation " + v.Progress.ID)
+		}
+		b.WriteString(": " + v.Failure.Error())
+		return b.String()
+	case Undecided:
+		b.WriteString(" undecided")
+		return b.String()
+	}
+	if v.Progress.Stage == Planned {
+		b.WriteString(" waiting to be created")
+		return b.String()
+	}
+	fmt.Fprintf(&b, " invalidation %s created", v.Progress.ID)
+	if v.Progress.Stage == Completed || v.Progress.Stage == Seen {
+		b.WriteString(" -> completed")
+		if v.Took > 0 {
+			fmt.Fprintf(&b, " within %.1f s", v.Took.Seconds())
+		}
+	}
+	if v.OK() {
+		b.WriteString(" -> " + v.Progress.seen())
+	}
+	return b.String()
+}
+
+// seen tells what the viewer saw.
+func (p Progress) seen() string {
+	from := p.POP
+	if from == "" {
+		from = "an unnamed point of presence"
+	}
+	if p.Compared == 0 {
+		return fmt.Sprintf("seen from %s (%d pages, judged by age alone: there was nothing to compare with)", from, p.Pages)
+	}
+	return fmt.Sprintf("seen from %s (%d of %d pages equal to the release)", from, p.Compared, p.Pages)
+}

@@ -1,0 +1,139 @@
+package purge
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/invalidation"
+)
+
+// watch looks at the invalidation until it is completed. A look that fails for a passing reason is
+// a look lost, no more; the wait goes on.
+func (r *run) watch(ctx context.Context) error {
+	p := &r.verdict.Progress
+	began := r.Now()
+	if !r.verdict.Status.Done() {
+		if wait := p.Since().Add(r.Schedule.First()).Sub(began); wait > 0 {
+			if err := r.sleep(ctx, wait); err != nil {
+				return err
+			}
+		}
+	}
+	for unknown, looks := 0, 0; !r.verdict.Status.Done(); {
+		err := r.look(ctx)
+		switch class := Classify(err); {
+		case err == nil:
+			unknown = 0
+		case ctx.Err() != nil:
+			return errHandOver
+		case class == Unknown:
+			if unknown++; unknown >= r.Retry.Unknown.Tries {
+				return err
+			}
+		case class == Never:
+			return err
+		}
+		if r.verdict.Status.Done() {
+			break
+		}
+		looks++
+		step := r.Schedule.Step(looks)
+		next := r.Now().Add(step)
+		if next.After(r.Until) {
+			return r.overtime()
+		}
+		if next.After(began.Add(r.Schedule.Window())) {
+			return errHandOver
+		}
+		if err := r.sleep(ctx, step); err != nil {
+			return err
+		}
+	}
+	p.Stage = Completed
+	r.verdict.Took = max(0, r.Now().Sub(p.Since()))
+	r.log("completed", "seconds", r.verdict.Took.Seconds(), "looks", r.verdict.Looks)
+	return nil
+}
+
+// look asks for the invalidation's status once.
+func (r *run) look(ctx context.Context) error {
+	r.verdict.Looks++
+	got, err := r.Gateway.Get(ctx, r.verdict.Progress.ID)
+	if err != nil {
+		r.Log.Warn("look failed", "invalidation", r.verdict.Progress.ID, "error", err.Error())
+		return err
+	}
+	r.verdict.Status, r.verdict.Items = got.Status, got.Items
+	return nil
+}
+
+func (r *run) overtime() error {
+	p := r.verdict.Progress
+	return &Failure{
+		Stage: Created,
+		Err: fmt.Errorf("wait for invalidation %s on distribution %s: still not completed %s after its creation",
+			p.ID, p.Distribution, r.Now().Sub(p.Since()).Round(1e9)),
+		Try: "it completes by itself and cannot be cancelled; raise wait, or retry the stage",
+	}
+}
+
+// verify has a viewer look at the release.
+func (r *run) verify(ctx context.Context) error {
+	d, err := r.distribution(ctx)
+	if err != nil {
+		return err
+	}
+	if r.verdict.Items == nil {
+		// Handed over after completion: only the report wants the items, so a failed look is no matter.
+		_ = r.look(ctx)
+	}
+	r.verdict.Report = r.Viewer.Check(ctx, viewer.Request{
+		Domain: d.Domain, Expect: r.Expect(d), Since: r.verdict.Progress.Since(),
+	})
+	if r.verdict.Report.Fresh() {
+		p, pops := &r.verdict.Progress, r.verdict.Report.POPs()
+		p.Stage, p.Pages, p.Compared = Seen, len(r.verdict.Report.Pages), r.verdict.Report.Compared()
+		if len(pops) > 0 {
+			p.POP = pops[0]
+		}
+		r.log("seen", "pops", pops, "pages", p.Pages, "compared", p.Compared)
+		return nil
+	}
+	if ctx.Err() != nil && r.Now().Before(r.Until) {
+		return errHandOver
+	}
+	return &Failure{
+		Stage: Completed,
+		Err: fmt.Errorf("verify distribution %s: invalidation %s is completed, but viewers do not see the release: %s",
+			d.ID, r.verdict.Progress.ID, r.verdict.Report),
+		Try: r.remedy(),
+	}
+}
+
+// remedy says what to do about the first page that is not fresh.
+func (r *run) remedy() string {
+	stale := r.verdict.Report.Stale()
+	if len(stale) == 0 {
+		return "name at least one path to look at"
+	}
+	page := stale[0]
+	path, _, _ := strings.Cut(strings.TrimPrefix(page.URL, "https://"+r.verdict.Report.Domain), "?")
+	covered := len(r.verdict.Items) == 0
+	for _, item := range r.verdict.Items {
+		one := invalidation.Item(item)
+		covered = covered || one.Tag() || one.Covers(path)
+	}
+	switch {
+	case page.Status == 0:
+		return "check that the function can reach the internet, then retry the stage"
+	case !covered:
+		return fmt.Sprintf("add %s to the items: none of them covers it", path)
+	case page.Status >= 400:
+		return fmt.Sprintf("check that the origin has %s and that the distribution may read it", path)
+	case page.Compared && !page.Matches:
+		return "check that the deploy action ran before this one, and that it deploys this artifact to the distribution's origin path"
+	}
+	return "retry the stage: another invalidation is made"
+}
