@@ -1,0 +1,93 @@
+package cloudfront
+
+import (
+	"time"
+
+	"github.com/unstale/unstale/rehearsal/wire"
+)
+
+// Limits are the quotas that CreateInvalidation is held to. A zero field is no limit.
+type Limits struct {
+	BatchItems int // items in one request
+	Files      int // items without a wildcard in progress, per distribution
+	Wildcards  int // items with one in progress, per distribution; counted apart
+	// ItemsPerSecond and WildcardsPerSecond are per account.
+	ItemsPerSecond     int
+	WildcardsPerSecond int
+}
+
+// DocumentedLimits are those of the Developer Guide's "Limits on invalidation" (H).
+func DocumentedLimits() Limits { return Limits{BatchItems: 3000, Files: 3000, Wildcards: 15} }
+
+// ThrottledLimits add the per-second quotas that an extract of AWS's quota page of 2026 gives
+// (M, uncorroborated).
+func ThrottledLimits() Limits {
+	l := DocumentedLimits()
+	l.ItemsPerSecond, l.WildcardsPerSecond = 150, 1
+	return l
+}
+
+// load is how much of the limits something takes.
+type load struct{ files, wildcards int }
+
+func loadOf(items []string) load {
+	var l load
+	for _, item := range items {
+		if wildcard(item) {
+			l.wildcards++
+		} else {
+			l.files++
+		}
+	}
+	return l
+}
+
+// admit refuses what would exceed the limit on invalidations in progress, with AWS's texts (M).
+func (l Limits) admit(inProgress, more load) error {
+	kind := ""
+	switch {
+	case l.Files > 0 && more.files > 0 && inProgress.files+more.files > l.Files:
+	case l.Wildcards > 0 && more.wildcards > 0 && inProgress.wildcards+more.wildcards > l.Wildcards:
+		kind = "wildcard "
+	default:
+		return nil
+	}
+	return wire.Errorf(400, "TooManyInvalidationsInProgress",
+		"Processing your request will cause you to exceed the maximum number of in-progress %sinvalidations.", kind)
+}
+
+// throttle holds an account to its rates. The caller holds the service's lock.
+func (l Limits) throttle(a *rates, now time.Time, more load) error {
+	items, wildcards := more.files+more.wildcards, more.wildcards
+	if !a.items.has(l.ItemsPerSecond, now, items) || !a.wildcards.has(l.WildcardsPerSecond, now, wildcards) {
+		return wire.Errorf(400, "Throttling", "Rate exceeded")
+	}
+	a.items.take(l.ItemsPerSecond, items)
+	a.wildcards.take(l.WildcardsPerSecond, wildcards)
+	return nil
+}
+
+// rates are one account's buckets.
+type rates struct{ items, wildcards bucket }
+
+// bucket fills at its rate up to one second's worth. A request for more than that is admitted when
+// the bucket is full and leaves it in debt, or else it could never pass.
+type bucket struct {
+	spent float64 // below capacity; negative never
+	at    time.Time
+}
+
+func (b *bucket) has(rate int, now time.Time, n int) bool {
+	if rate == 0 || n == 0 {
+		return true
+	}
+	b.spent = max(0, b.spent-float64(rate)*now.Sub(b.at).Seconds())
+	b.at = now
+	return b.spent+float64(min(n, rate)) <= float64(rate)
+}
+
+func (b *bucket) take(rate, n int) {
+	if rate > 0 {
+		b.spent += float64(n)
+	}
+}

@@ -1,0 +1,116 @@
+package cloudfront
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/unstale/unstale/rehearsal/templates"
+	"github.com/unstale/unstale/rehearsal/wire"
+)
+
+// ResourceTypes are what templates may make of CloudFront.
+func (s *Service) ResourceTypes() []templates.Type {
+	return []templates.Type{
+		{
+			Name: distributionType, Attributes: []string{"DomainName", "Id"},
+			Create: s.createDistributionResource, Update: s.updateDistributionResource,
+			Delete: func(ctx context.Context, e templates.Existing) error {
+				return gone(s.DeleteDistribution(ctx, e.Caller, e.Resource.Ref))
+			},
+		},
+		{
+			Name: "AWS::CloudFront::OriginAccessControl", Attributes: []string{"Id"},
+			Create: s.createControlResource,
+			Delete: func(ctx context.Context, e templates.Existing) error {
+				return gone(s.DeleteOriginAccessControl(ctx, e.Caller, e.Resource.Ref))
+			},
+		},
+		{
+			Name: "AWS::CloudFront::CachePolicy", Attributes: []string{"Id", "LastModifiedTime"},
+			Create: s.createPolicyResource,
+			Delete: func(ctx context.Context, e templates.Existing) error {
+				return gone(s.DeleteCachePolicy(ctx, e.Caller, e.Resource.Ref))
+			},
+		},
+	}
+}
+
+func (s *Service) createDistributionResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
+	spec, err := spec(uuid(), r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	d, err := s.CreateDistribution(ctx, r.Caller, spec)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return distributionResource(d), nil
+}
+
+func (s *Service) updateDistributionResource(ctx context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	spec, err := spec("", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	d, err := s.UpdateDistribution(ctx, r.Caller, e.Resource.Ref, spec)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return distributionResource(d), nil
+}
+
+func distributionResource(d *Distribution) templates.Resource {
+	return templates.Resource{Ref: d.ID, Attributes: map[string]string{"DomainName": d.Domain, "Id": d.ID}}
+}
+
+func (s *Service) createControlResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
+	p, err := templates.Decode[controlProperties]("AWS::CloudFront::OriginAccessControl", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	c := p.OriginAccessControlConfig
+	if c.OriginAccessControlOriginType != "s3" || c.SigningProtocol != "sigv4" {
+		return templates.Resource{}, wire.NotEmulated("an origin access control for %q with %q; only s3 with sigv4 is",
+			c.OriginAccessControlOriginType, c.SigningProtocol)
+	}
+	made, err := s.CreateOriginAccessControl(ctx, r.Caller, AccessControl{
+		Name: c.Name, Description: c.Description, SigningBehavior: c.SigningBehavior,
+	})
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return templates.Resource{Ref: made.ID, Attributes: map[string]string{"Id": made.ID}}, nil
+}
+
+func (s *Service) createPolicyResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
+	p, err := templates.Decode[policyProperties]("AWS::CloudFront::CachePolicy", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	made, err := s.CreateCachePolicy(ctx, r.Caller, p.policy())
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return templates.Resource{Ref: made.ID, Attributes: map[string]string{
+		"Id": made.ID, "LastModifiedTime": made.Modified.Format(time.RFC3339),
+	}}, nil
+}
+
+// gone makes deleting what is already gone no error.
+func gone(err error) error {
+	var e *wire.Error
+	if errors.As(err, &e) && e.Status == 404 {
+		return nil
+	}
+	return err
+}
+
+func uuid() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	h := hex.EncodeToString(b)
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

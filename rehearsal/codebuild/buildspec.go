@@ -1,0 +1,162 @@
+package codebuild
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Buildspec is a buildspec.yml of version 0.2, as far as the rehearsal runs it. Source: CodeBuild
+// User Guide, "Build specification reference" (H).
+type Buildspec struct {
+	Variables map[string]string // env.variables
+	Runtimes  map[string]string // phases.install.runtime-versions
+	Phases    []Phase           // those that have something to do, in running order
+	BaseDir   string            // artifacts.base-directory, "" for the source's root
+	Files     []string          // artifacts.files: globs relative to BaseDir
+	Cache     []string          // cache.paths; the rehearsal keeps only npm's cache
+}
+
+// Phase is commands that run one after another, and those that run after them in any case.
+type Phase struct {
+	Name              string // INSTALL, PRE_BUILD, BUILD or POST_BUILD, as CodeBuild's API spells it
+	Commands, Finally []string
+}
+
+// file is the YAML; every key that CodeBuild knows and this does not is an error, never skipped.
+type file struct {
+	Version yamlText `yaml:"version"`
+	Env     struct {
+		Variables map[string]yamlText `yaml:"variables"`
+	} `yaml:"env"`
+	Phases struct {
+		Install struct {
+			Runtimes map[string]yamlText `yaml:"runtime-versions"`
+			Commands []string            `yaml:"commands"`
+			Finally  []string            `yaml:"finally"`
+		} `yaml:"install"`
+		PreBuild  commands `yaml:"pre_build"`
+		Build     commands `yaml:"build"`
+		PostBuild commands `yaml:"post_build"`
+	} `yaml:"phases"`
+	Artifacts *struct {
+		Files   []string `yaml:"files"`
+		BaseDir string   `yaml:"base-directory"`
+		Name    string   `yaml:"name"` // CodePipeline names artifacts itself and ignores it, as AWS does
+	} `yaml:"artifacts"`
+	Cache struct {
+		Paths []string `yaml:"paths"`
+	} `yaml:"cache"`
+}
+
+type commands struct {
+	Commands []string `yaml:"commands"`
+	Finally  []string `yaml:"finally"`
+}
+
+// yamlText is a scalar that people write with and without quotes: 0.2, 20, "20", true.
+type yamlText string
+
+// UnmarshalYAML takes the scalar's text as written.
+func (t *yamlText) UnmarshalYAML(raw []byte) error {
+	var v any
+	if err := yaml.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	switch v := v.(type) {
+	case string:
+		*t = yamlText(v)
+	case nil:
+		*t = ""
+	case map[string]any, []any:
+		return fmt.Errorf("%s is not a single value", bytes.TrimSpace(raw))
+	default:
+		text, _, _ := strings.Cut(string(raw), " #")
+		*t = yamlText(strings.TrimSpace(text))
+	}
+	return nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// maxBuildspec is far above any real file and keeps the reader's work bounded.
+const maxBuildspec = 1 << 20
+
+// ParseBuildspec reads a buildspec.
+func ParseBuildspec(raw []byte) (Buildspec, error) {
+	if len(raw) > maxBuildspec {
+		return Buildspec{}, fmt.Errorf("read buildspec: it has %d bytes, %d at most", len(raw), maxBuildspec)
+	}
+	var f file
+	if err := yaml.UnmarshalWithOptions(raw, &f, yaml.DisallowUnknownField()); err != nil {
+		return Buildspec{}, fmt.Errorf("read buildspec: %w", err)
+	}
+	if f.Version != "0.2" {
+		return Buildspec{}, fmt.Errorf("read buildspec: the rehearsal runs version 0.2, not %q", f.Version)
+	}
+	b := Buildspec{Variables: map[string]string{}, Runtimes: map[string]string{}, Cache: f.Cache.Paths}
+	for _, name := range slices.Sorted(maps.Keys(f.Env.Variables)) {
+		if !variableName.MatchString(name) {
+			return Buildspec{}, fmt.Errorf("read buildspec: %q is not a variable's name", name)
+		}
+		b.Variables[name] = string(f.Env.Variables[name])
+	}
+	for name, version := range f.Phases.Install.Runtimes {
+		b.Runtimes[name] = string(version)
+	}
+	if err := b.phases(f); err != nil {
+		return Buildspec{}, err
+	}
+	return b, b.artifacts(f)
+}
+
+func (b *Buildspec) phases(f file) error {
+	install := commands{f.Phases.Install.Commands, f.Phases.Install.Finally}
+	for i, c := range []commands{install, f.Phases.PreBuild, f.Phases.Build, f.Phases.PostBuild} {
+		if len(c.Commands)+len(c.Finally) > 0 {
+			b.Phases = append(b.Phases, Phase{phaseNames[i], c.Commands, c.Finally})
+		}
+	}
+	if len(b.Phases) == 0 {
+		return fmt.Errorf("read buildspec: at least one phase must have commands")
+	}
+	for _, p := range b.Phases {
+		for _, c := range slices.Concat(p.Commands, p.Finally) {
+			if strings.ContainsRune(c, 0) {
+				return fmt.Errorf("read buildspec: a command of %s holds a NUL character", p.Name)
+			}
+		}
+	}
+	return nil
+}
+
+var phaseNames = [...]string{"INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD"}
+
+func (b *Buildspec) artifacts(f file) error {
+	if f.Artifacts == nil {
+		return nil
+	}
+	if len(f.Artifacts.Files) == 0 {
+		return fmt.Errorf("read buildspec: artifacts.files is required")
+	}
+	b.Files, b.BaseDir = f.Artifacts.Files, strings.TrimSuffix(f.Artifacts.BaseDir, "/")
+	for _, p := range append([]string{b.BaseDir}, b.Files...) {
+		if strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") {
+			return fmt.Errorf("read buildspec: the rehearsal takes artifacts from below the source only, not %q", p)
+		}
+	}
+	if strings.ContainsAny(b.BaseDir, "*?[$") {
+		return fmt.Errorf("read buildspec: the rehearsal does not emulate patterns in base-directory (%q)", b.BaseDir)
+	}
+	for _, p := range b.Files {
+		if strings.ContainsAny(p, "$[{") {
+			return fmt.Errorf("read buildspec: the rehearsal does not emulate the pattern %q", p)
+		}
+	}
+	return nil
+}

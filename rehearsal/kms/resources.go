@@ -1,0 +1,68 @@
+package kms
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/unstale/unstale/rehearsal/templates"
+	"github.com/unstale/unstale/rehearsal/wire"
+)
+
+// ResourceTypes are the types that templates may use.
+func (s *Service) ResourceTypes() []templates.Type {
+	return []templates.Type{
+		{Name: "AWS::KMS::Key", Create: s.createKey, Delete: s.deleteKey, Attributes: []string{"Arn", "KeyId"}},
+		{Name: "AWS::KMS::Alias", Create: s.createAlias, Delete: s.deleteAlias},
+	}
+}
+
+type keyProperties struct {
+	Description       string
+	EnableKeyRotation templates.Bool
+	KeyPolicy         json.RawMessage
+}
+
+func (s *Service) createKey(_ context.Context, r templates.Request) (templates.Resource, error) {
+	p, err := templates.Decode[keyProperties]("AWS::KMS::Key", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	key, err := s.Create(r.Caller, r.Region, p.Description, p.KeyPolicy, bool(p.EnableKeyRotation))
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return templates.Resource{Ref: key.ID, Attributes: map[string]string{"Arn": key.ARN, "KeyId": key.ID}}, nil
+}
+
+func (s *Service) deleteKey(_ context.Context, e templates.Existing) error {
+	_, err := s.ScheduleDeletion(e.Caller, e.Resource.Attributes["Arn"], 30)
+	return ignoreMissing(err)
+}
+
+type aliasProperties struct{ AliasName, TargetKeyID string }
+
+func (s *Service) createAlias(_ context.Context, r templates.Request) (templates.Resource, error) {
+	p, err := templates.Decode[aliasProperties]("AWS::KMS::Alias", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	arn, err := s.Resolve(r.Account, r.Region, p.TargetKeyID)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	if err := s.CreateAlias(r.Caller, r.Region, p.AliasName, arn); err != nil {
+		return templates.Resource{}, err
+	}
+	return templates.Resource{Ref: p.AliasName}, nil
+}
+
+func (s *Service) deleteAlias(_ context.Context, e templates.Existing) error {
+	return ignoreMissing(s.DeleteAlias(e.Caller, e.Region, e.Resource.Ref))
+}
+
+func ignoreMissing(err error) error {
+	if err != nil && wire.AsError(err).Code == "NotFoundException" {
+		return nil
+	}
+	return err
+}
