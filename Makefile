@@ -1,0 +1,50 @@
+# The two commands to know: `make demo` and `make test`. `make help` lists the rest.
+# Needed beforehand: Go, Node, make and git. Everything else is installed by `make setup`, which both call.
+
+GO      ?= go
+TOOL     = $(GO) tool -modfile=tools/go.mod
+LAMBDAS  = dist/lambda
+ZIPS     = $(foreach f,pipeline-job invalidator,$(foreach a,arm64 x86_64,$(LAMBDAS)/$(f)_$(a).zip))
+SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum)
+
+.PHONY: help demo test check unit infra lambdas templates setup fmt clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: bin/unstale lambdas ## Take a React release from a git push to a viewer, on this machine
+	bin/unstale rehearse --site examples/spa
+
+test: setup check lambdas unit infra ## Run every test
+
+check: ## Formatting, vet and static analysis
+	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go'))" || { \
+		echo 'not formatted; run make fmt:'; $(TOOL) gofumpt -l $$(git ls-files -co --exclude-standard '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+unit: lambdas
+	$(GO) test -timeout 10m ./...
+
+infra: ## Test the CDK constructs, and that templates/ is what they synthesise
+	cd infra && $(GO) vet ./... && $(GO) test -timeout 10m ./...
+
+templates: ## Synthesise templates/ anew
+	cd infra && $(GO) run ./cmd/synth
+
+lambdas: $(ZIPS) ## Build both Lambda functions for both architectures
+
+$(ZIPS) &: $(SOURCES)
+	cd tools && $(GO) run ./lambdazip -C .. -o $(LAMBDAS) ./cmd/pipeline-job ./cmd/invalidator
+
+bin/unstale: $(SOURCES)
+	$(GO) build -o $@ ./cmd/unstale
+
+setup: ## Install what the tests need besides Go, Node, make and git
+	@sh test/setup.sh
+
+fmt: ## Format all Go code
+	$(TOOL) gofumpt -w $$(git ls-files -co --exclude-standard '*.go')
+
+clean: ## Remove what was built
+	rm -rf bin dist

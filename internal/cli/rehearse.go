@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unstale/unstale/examples/spa"
+	"github.com/unstale/unstale/examples/static"
+	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/rehearsal"
+)
+
+type rehearseFlags struct {
+	route, site, lambdas string
+	json, serve, verbose bool
+}
+
+func newRehearse() *cobra.Command {
+	var f rehearseFlags
+	cmd := &cobra.Command{
+		Use:   "rehearse",
+		Short: "Play a release across two accounts on this machine, with IAM enforced",
+		Long: `Play a release across two accounts on this machine, with IAM enforced.
+
+A site is pushed with git to the pipeline account, built by its buildspec, deployed into the delivery
+account's bucket and purged from the edge by the real Lambda functions. What viewers get is shown
+before, between and after. Nothing leaves this machine, except what the site's build itself fetches.
+
+The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.`,
+		Example: `  unstale rehearse                        # the smallest site, needs no Node
+  unstale rehearse --site spa             # a React single-page app, built by npm
+  unstale rehearse --json | jq .viewer    # one document at the end, nothing else
+  unstale rehearse --serve                # keep both accounts up for the AWS CLI, git and a browser`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage{withTry(fmt.Errorf("rehearse takes no argument, but got %q", args[0]), "unstale rehearse --help")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.json && f.serve {
+				return usage{errors.New("--json and --serve exclude each other: one ends with a document, the other goes on")}
+			}
+			return rehearse(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.route, "route", "relay", "how the border is crossed: relay")
+	flags.StringVar(&f.site, "site", "static", "what to deliver: static, spa, or a directory with RELEASE and buildspec.yml")
+	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips (default: where make lambdas puts them, or beside this program)")
+	flags.BoolVar(&f.json, "json", false, "print one JSON document instead of the story")
+	flags.BoolVar(&f.serve, "serve", false, "keep both accounts up after the first release; buildspecs run with your rights")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what builds print (on stderr)")
+	return cmd
+}
+
+func rehearse(ctx context.Context, f rehearseFlags, stdout, stderr io.Writer) (err error) {
+	if f.route != "relay" {
+		return usage{fmt.Errorf("--route %s: the rehearsal plays relay so far", f.route)}
+	}
+	source, err := siteSource(f.site)
+	if err != nil {
+		return err
+	}
+	o := story.Options{Route: f.route, Source: source}
+	if o.Lambdas, err = lambdaDirectory(f.lambdas); err != nil {
+		return err
+	}
+	if cache, err := os.UserCacheDir(); err == nil { // without one, builds fetch anew
+		o.Cache = filepath.Join(cache, "unstale", "npm")
+	}
+	if f.verbose {
+		o.Build = stderr
+	}
+	var n story.Narrator
+	if !f.json {
+		n = story.NewNarrator(stdout, colored(stdout, os.Getenv))
+		n.Title(f.route)
+		o.Observe = func(w *rehearsal.World) {
+			w.Journal().OnEvent(n.Event)
+			w.Journal().OnCall(n.Call)
+		}
+	}
+	stage, err := story.Set(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	if f.serve {
+		return serve(ctx, stage, n, stdout)
+	}
+	report, err := stage.Run(ctx, n)
+	if f.json {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		err = errors.Join(err, enc.Encode(report))
+	} else if err == nil {
+		n.End(report)
+	}
+	return err
+}
+
+// siteSource finds the repository of the site to deliver.
+func siteSource(name string) (fs.FS, error) {
+	var source fs.FS
+	switch name {
+	case "static":
+		return static.Files, nil
+	case "spa":
+		source = spa.Files
+	default:
+		source = os.DirFS(name)
+	}
+	for _, file := range []string{"RELEASE", "buildspec.yml"} {
+		if _, err := fs.Stat(source, file); err != nil {
+			return nil, usage{withTry(fmt.Errorf("use %s as the site: it has no file %s", name, file),
+				"unstale rehearse --site static, or a directory with RELEASE and buildspec.yml")}
+		}
+	}
+	if _, err := fs.Stat(source, "package.json"); err == nil {
+		if _, err := exec.LookPath("npm"); err != nil {
+			return nil, withTry(fmt.Errorf("build the site %s: npm is not installed", name), "install Node 18 or newer, or unstale rehearse --site static")
+		}
+	}
+	return source, nil
+}
+
+// lambdaDirectory finds the Lambda zips: where the flag says, beside the program, or where make puts them.
+func lambdaDirectory(given string) (string, error) {
+	candidates := []string{given}
+	if given == "" {
+		candidates = []string{filepath.Join("dist", "lambda")}
+		if self, err := os.Executable(); err == nil {
+			dir := filepath.Dir(self)
+			candidates = append(candidates, filepath.Join(dir, "lambda"), filepath.Join(dir, "..", "dist", "lambda"))
+		}
+	}
+	for _, dir := range candidates {
+		if matches, err := filepath.Glob(filepath.Join(dir, "pipeline-job_*.zip")); err == nil && len(matches) > 0 {
+			return dir, nil
+		}
+	}
+	return "", withTry(fmt.Errorf("find the Lambda zips: none in %q", candidates), "make lambdas, or --lambdas DIR")
+}

@@ -1,0 +1,54 @@
+package story
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// WriteEnvironment writes a file for each account that a shell can source, readable by its owner
+// only, and returns their paths by account. Close removes them.
+func (s *Stage) WriteEnvironment() (map[string]string, error) {
+	files := map[string]string{}
+	for account, base := range map[string]string{PipelineAccount: "pipeline.env", DeliveryAccount: "delivery.env"} {
+		env := s.environment(account)
+		var text strings.Builder
+		for _, k := range slices.Sorted(maps.Keys(env)) {
+			fmt.Fprintf(&text, "export %s='%s'\n", k, strings.ReplaceAll(env[k], "'", `'\''`))
+		}
+		path := filepath.Join(s.dir, base)
+		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+			return nil, fmt.Errorf("write the environment of account %s: %w", account, err)
+		}
+		files[account] = path
+	}
+	return files, nil
+}
+
+// environment is what clients need to take the rehearsal for AWS, as an account's root.
+func (s *Stage) environment(account string) map[string]string {
+	root := s.World.Root(account)
+	env := map[string]string{
+		"AWS_ENDPOINT_URL": s.World.URL(), "AWS_ACCESS_KEY_ID": root.AccessKeyID, "AWS_SECRET_ACCESS_KEY": root.SecretAccessKey,
+		"AWS_REGION": Region, "AWS_DEFAULT_REGION": Region, "AWS_PAGER": "",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"HTTPS_PROXY": s.World.POPs()[0].ProxyURL, "https_proxy": s.World.POPs()[0].ProxyURL,
+		"SSL_CERT_FILE": s.World.CAFile(), "CURL_CA_BUNDLE": s.World.CAFile(), "UNSTALE_CA_SPKI": s.World.CASPKI(),
+		"UNSTALE_SITE": "https://" + s.Outputs["DistributionDomain"] + "/", "UNSTALE_DISTRIBUTION": s.Outputs["DistributionId"],
+	}
+	for _, pop := range s.World.POPs() {
+		env["UNSTALE_PROXY_"+strings.ReplaceAll(pop.Name, "-", "_")] = pop.ProxyURL
+	}
+	if account == PipelineAccount {
+		user, password := s.World.GitCredentials(account)
+		if u, err := url.Parse(s.Outputs["RepositoryCloneUrl"]); err == nil { // made by the rehearsal itself
+			u.User = url.UserPassword(user, password)
+			env["UNSTALE_REPOSITORY"] = u.String()
+		}
+	}
+	return env
+}

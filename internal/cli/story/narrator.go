@@ -1,0 +1,176 @@
+package story
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/rehearsal/codepipeline"
+	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/templates"
+)
+
+// Narrator shows a story as it happens. Its zero value shows nothing.
+type Narrator struct{ p *printer }
+
+// printer serialises what the rehearsal's goroutines tell.
+type printer struct {
+	mu    sync.Mutex
+	out   io.Writer
+	color bool
+	began time.Time
+	seen  map[string]bool // border crossings told in this release
+}
+
+// NewNarrator writes to out, with colours if asked.
+func NewNarrator(out io.Writer, color bool) Narrator {
+	return Narrator{&printer{out: out, color: color, began: time.Now(), seen: map[string]bool{}}}
+}
+
+// The colours mean: bold a heading, dim a detail, green done, red failed, cyan the border.
+const (
+	bold  = "1"
+	dim   = "2"
+	red   = "31"
+	green = "32"
+	amber = "33"
+	cyan  = "36"
+)
+
+func (p *printer) paint(code, text string) string {
+	if !p.color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (n Narrator) line(indent int, format string, args ...any) {
+	if n.p == nil {
+		return
+	}
+	n.p.mu.Lock()
+	defer n.p.mu.Unlock()
+	at := n.p.paint(dim, fmt.Sprintf("%6.2fs", time.Since(n.p.began).Seconds()))
+	_, _ = fmt.Fprintf(n.p.out, "%s %s%s\n", at, strings.Repeat("  ", indent), fmt.Sprintf(format, args...)) // a closed terminal ends the show, not the story
+}
+
+func (n Narrator) paint(code, text string) string {
+	if n.p == nil {
+		return text
+	}
+	return n.p.paint(code, text)
+}
+
+// Title opens the show.
+func (n Narrator) Title(route string) {
+	n.line(0, "%s", n.paint(bold, "unstale rehearse, route "+route))
+	n.line(0, "A %s  pipeline account      B %s  delivery account", PipelineAccount, DeliveryAccount)
+}
+
+// Release opens a chapter.
+func (n Narrator) Release(release string) {
+	if n.p != nil {
+		n.p.mu.Lock()
+		n.p.seen = map[string]bool{}
+		n.p.mu.Unlock()
+	}
+	n.line(0, "%s", n.paint(bold, "release "+release+": git push to the pipeline account"))
+}
+
+// Viewers shows what viewers got.
+func (n Narrator) Viewers(when string, views []View) {
+	n.line(1, "%s", n.paint(bold, "viewers: "+when))
+	for _, v := range views {
+		n.line(2, "%-9s  release %-4s %-22s %s", v.POP, v.Release, v.XCache, n.paint(dim, v.URL))
+	}
+}
+
+// Event shows what happened at AWS.
+func (n Narrator) Event(e journal.Event) {
+	switch data := e.Data.(type) {
+	case templates.Event:
+		if data.Type == "AWS::CloudFormation::Stack" {
+			n.line(1, "%s  stack %-28s %s", letter(data.Account), data.Stack, n.status(data.Status))
+		} else if strings.HasSuffix(data.Status, "FAILED") {
+			n.line(2, "%s %s: %s", data.LogicalID, n.status(data.Status), data.Reason)
+		}
+	case codepipeline.ActionStateChange:
+		text := fmt.Sprintf("%-8s %-8s %s", data.Stage, data.Action.Name, n.status(data.Action.Status))
+		if why := data.Action.Message + data.Action.Summary; why != "" && data.Action.Status != codepipeline.InProgress {
+			text += "  " + n.paint(dim, why)
+		}
+		n.line(1, "%s", text)
+	case codepipeline.ExecutionStateChange:
+		n.line(1, "pipeline %s %s", data.Pipeline, n.status(data.Status))
+	case cloudfront.InvalidationCreated:
+		i := data.Invalidation
+		n.line(2, "invalidation %s of %s: %s", i.ID, i.Distribution, strings.Join(i.Items, " "))
+	case cloudfront.PopPurged:
+		n.line(2, "%-9s  purged %d cached answers", data.POP, data.Removed)
+	case cloudfront.InvalidationCompleted:
+		n.line(2, "invalidation %s %s", data.Invalidation.ID, n.status(data.Invalidation.Status))
+	}
+}
+
+// Call shows a call that crossed the border, once a release for each kind, and every denial.
+func (n Narrator) Call(c journal.Call) {
+	if n.p == nil {
+		return
+	}
+	denied := c.Decision != "allow"
+	if !denied && (c.Caller == "" || c.Caller == c.Account) {
+		return
+	}
+	key := c.Principal + c.Action + c.Resource[:strings.LastIndexAny("/"+c.Resource, "/:")]
+	n.p.mu.Lock()
+	known := n.p.seen[key]
+	n.p.seen[key] = true
+	n.p.mu.Unlock()
+	if known && !denied {
+		return
+	}
+	n.line(2, "%s %s %s", n.paint(cyan, "border "+letter(c.Caller)+"->"+letter(c.Account)), c.Action, c.Resource)
+	word := n.paint(green, "allowed by")
+	if denied {
+		word = n.paint(red, "refused by")
+	}
+	n.line(3, "%s %s", word, c.Statement)
+	if denied && c.Remedy != "" {
+		n.line(3, "add %s", c.Remedy)
+	}
+}
+
+func (n Narrator) status(s string) string {
+	switch {
+	case strings.Contains(s, "FAILED"), strings.Contains(s, "ROLLBACK"), s == codepipeline.Failed:
+		return n.paint(red, s)
+	case strings.HasSuffix(s, "COMPLETE"), s == codepipeline.Succeeded, s == cloudfront.Completed:
+		return n.paint(green, s)
+	}
+	return n.paint(amber, s)
+}
+
+func letter(account string) string {
+	switch account {
+	case PipelineAccount:
+		return "A"
+	case DeliveryAccount:
+		return "B"
+	}
+	return "AWS"
+}
+
+// End closes the show of a story that went well.
+func (n Narrator) End(r Report) {
+	crossings := map[string]bool{}
+	for _, c := range r.Calls {
+		if c.Caller != "" && c.Caller != c.Account && c.Decision == "allow" {
+			crossings[c.Action] = true
+		}
+	}
+	n.line(0, "%s in %.1f s: %d calls decided, %d kinds of them across the border; every point of presence serves release 2",
+		n.paint(green, "done"), r.Seconds, len(r.Calls), len(crossings))
+}

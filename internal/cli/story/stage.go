@@ -1,0 +1,213 @@
+// Package story tells, on a rehearsal, how a release gets from a git push in the pipeline account to
+// a viewer of the delivery account. It acts as people do: it deploys the committed templates over the
+// AWS API, pushes with git, and looks at the site through the edge as a browser would.
+package story
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/rehearsal"
+	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/templates"
+)
+
+// The accounts of the story. They are examples: AWS's documentation uses the same numbers.
+const (
+	PipelineAccount = "111111111111"
+	DeliveryAccount = "222222222222"
+	Region          = "us-east-1"
+)
+
+// name prefixes what the templates make.
+const name = "unstale"
+
+// Options say how a story is staged.
+type Options struct {
+	Route   string // "relay"
+	Source  fs.FS  // the site's repository: it has a file RELEASE and a buildspec.yml
+	Lambdas string // directory with pipeline-job_ARCH.zip and invalidator_ARCH.zip
+	Cache   string // directory that builds may keep downloads in; empty: none
+	Build   io.Writer
+	// Median is how long an invalidation takes until half the points of presence are done. The
+	// rehearsal's functions live in wall time, so it is short. 0 means 1.2 s.
+	Median time.Duration
+	// World adjusts the rehearsal before it starts; tests use it.
+	World func(*rehearsal.Options)
+	// Observe sees the rehearsal before anything is deployed; nil observes nothing.
+	Observe func(*rehearsal.World)
+	// Parameters override template parameters, by stack name.
+	Parameters map[string]map[string]string
+	// Template rewrites a template before it is deployed, by its name.
+	Template func(name string, text []byte) []byte
+}
+
+// Stage is both accounts, deployed and ready for a push.
+type Stage struct {
+	World    *rehearsal.World
+	Outputs  map[string]string // of all stacks, by name
+	options  Options
+	dir      string
+	releases int
+	setUp    float64 // seconds that it took to get here
+
+	mu    sync.Mutex
+	watch *watch // of the current release
+}
+
+// stacks are what the relay route deploys, in the order that AWS needs: policies may only name
+// principals that exist.
+var stacks = []struct{ account, template string }{
+	{PipelineAccount, "pipeline-base"},
+	{DeliveryAccount, "delivery-relay"},
+	{PipelineAccount, "pipeline-relay"},
+}
+
+// Set starts a rehearsal and deploys the route's stacks. Close it in any case where err is nil.
+func Set(ctx context.Context, o Options) (*Stage, error) {
+	if o.Route != "relay" {
+		return nil, fmt.Errorf("stage the route %q: the rehearsal plays relay so far", o.Route)
+	}
+	if o.Median == 0 {
+		o.Median = 1200 * time.Millisecond
+	}
+	dir, err := os.MkdirTemp("", "unstale-rehearsal-")
+	if err != nil {
+		return nil, fmt.Errorf("make the rehearsal's directory: %w", err)
+	}
+	s := &Stage{options: o, dir: dir, Outputs: map[string]string{}}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stage) start(ctx context.Context) error {
+	began := time.Now()
+	world := rehearsal.Options{
+		Accounts: []string{PipelineAccount, DeliveryAccount}, Region: Region, Dir: filepath.Join(s.dir, "world"),
+		BuildCache: s.options.Cache, BuildOutput: s.options.Build,
+	}
+	m := s.options.Median
+	// Each point of presence purges at its own moment, around the median.
+	world.Invalidation.Delays = cloudfront.Fixed(m*3/4, m, m*5/4)
+	// On AWS a new pipeline starts at once and fails, since its repository is empty; nobody wants to
+	// see that first.
+	world.Pipelines.IdleOnCreate = true
+	if s.options.World != nil {
+		s.options.World(&world)
+	}
+	var err error
+	if s.World, err = rehearsal.Start(world); err != nil {
+		return fmt.Errorf("start the rehearsal: %w", err)
+	}
+	s.World.Journal().OnEvent(s.follow)
+	if s.options.Observe != nil {
+		s.options.Observe(s.World)
+	}
+	err = s.deploy(ctx)
+	s.setUp = elapsed(began)
+	return err
+}
+
+// Close ends every process and removes every file.
+func (s *Stage) Close() error {
+	var err error
+	if s.World != nil {
+		err = s.World.Close()
+	}
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// Config speaks for the root of an account, as the person who deploys would.
+func (s *Stage) Config(account string) aws.Config {
+	root := s.World.Root(account)
+	return aws.Config{
+		Region: Region, BaseEndpoint: aws.String(s.World.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey, Source: "rehearsal"}, nil
+		}),
+	}
+}
+
+// deploy uploads the code and makes the stacks; each takes the outputs of those before it.
+func (s *Stage) deploy(ctx context.Context) error {
+	code := map[string]string{PipelineAccount: "pipeline-job", DeliveryAccount: "invalidator"}
+	for account, function := range code {
+		zip, err := os.ReadFile(filepath.Join(s.options.Lambdas, function+"_"+architecture()+".zip"))
+		if err != nil {
+			return fmt.Errorf("read the Lambda code: %w", err)
+		}
+		d := deploy.New(s.Config(account), 20*time.Millisecond)
+		if err := d.Code(ctx, codeBucket(account), function+".zip", zip); err != nil {
+			return err
+		}
+	}
+	for _, st := range stacks {
+		if err := s.deployStack(ctx, st.account, st.template, code[st.account]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Stage) deployStack(ctx context.Context, account, template, function string) error {
+	text, err := templates.Get(template)
+	if err != nil {
+		return err
+	}
+	if s.options.Template != nil {
+		text = s.options.Template(template, text)
+	}
+	given := map[string]string{
+		"Name": name, "DeliveryAccount": DeliveryAccount, "CodeBucket": codeBucket(account), "CodeKey": function + ".zip",
+		"Architecture": architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
+	}
+	for k, v := range s.Outputs {
+		given[k] = v
+	}
+	for k, v := range s.options.Parameters[template] {
+		given[k] = v
+	}
+	wanted, err := templates.Parameters(text)
+	if err != nil {
+		return err
+	}
+	parameters := map[string]string{}
+	for _, k := range wanted {
+		if v, ok := given[k]; ok {
+			parameters[k] = v
+		}
+	}
+	outputs, err := deploy.New(s.Config(account), 20*time.Millisecond).Create(ctx, deploy.Stack{
+		Name: name + "-" + template, Template: text, Parameters: parameters,
+	})
+	if err != nil {
+		return fmt.Errorf("account %s: %w", account, err)
+	}
+	for k, v := range outputs {
+		s.Outputs[k] = v
+	}
+	return nil
+}
+
+func codeBucket(account string) string { return name + "-code-" + account }
+
+// architecture is this machine's, in Lambda's words.
+func architecture() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}
