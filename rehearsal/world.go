@@ -18,6 +18,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
 	"github.com/unstale/unstale/rehearsal/edge"
+	"github.com/unstale/unstale/rehearsal/faults"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/lambda"
@@ -35,9 +36,10 @@ type Options struct {
 	Invalidation cloudfront.Options
 	Edge         edge.Options
 	Pipelines    codepipeline.Options
-	Hooks        lambda.Hooks // meddles with functions; nil means nothing does
-	BuildCache   string       // directory that builds may keep downloads in; empty: none
-	BuildOutput  io.Writer    // shows what builds print; nil: nothing
+	Hooks        lambda.Hooks   // meddles with functions; nil means nothing does
+	Faults       *faults.Script // strikes calls at the front door; nil means none
+	BuildCache   string         // directory that builds may keep downloads in; empty: none
+	BuildOutput  io.Writer      // shows what builds print; nil: nothing
 }
 
 // World is a running rehearsal. Make it with Start.
@@ -95,6 +97,10 @@ func (w *World) start() error {
 		return err
 	}
 	w.register()
+	if f := w.options.Faults; f != nil {
+		f.Kill = w.functions.Kill
+		w.front.Intercept(f.Intercept)
+	}
 	w.serving.Go(func() { w.failed = w.front.Serve() })
 	return nil
 }
@@ -158,6 +164,11 @@ func (w *World) POPs() []POP {
 // Executions are all runs of a pipeline of an account, in order of start.
 func (w *World) Executions(account, pipeline string) []codepipeline.Execution {
 	return w.pipelines.Executions("arn:aws:codepipeline:" + w.options.Region + ":" + account + ":" + pipeline)
+}
+
+// Answers are what the jobs of an execution were answered, in the order the answers came.
+func (w *World) Answers(execution string) []codepipeline.JobAnswer {
+	return w.pipelines.Answers(execution)
 }
 
 // GitCredentials is a user name and password with which git acts as an account's root.

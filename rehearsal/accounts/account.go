@@ -92,6 +92,7 @@ type User struct {
 	ARN, Name, ID string // ID is "AIDA..."
 	Account       string
 	Inline        map[string]iam.Document
+	Created       time.Time
 }
 
 func (u *User) identity() []iam.Policy {

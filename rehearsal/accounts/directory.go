@@ -224,10 +224,22 @@ func (d *Directory) AddUser(accountID, name string, policy iam.Document) (Creden
 	}
 	u := &User{
 		ARN: "arn:aws:iam::" + accountID + ":user/" + name, Name: name, ID: uniqueID("AIDA", 17), Account: accountID,
-		Inline: map[string]iam.Document{"inline": policy},
+		Inline: map[string]iam.Document{"inline": policy}, Created: d.clock.Now(),
 	}
 	a.users[name] = u
 	return d.mint(Caller{Principal: iam.Principal{ARN: u.ARN, Account: accountID, UniqueID: u.ID}}, 0), nil
+}
+
+// User finds an account's user by name. The result is a copy.
+func (d *Directory) User(accountID, name string) (*User, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if a := d.accounts[accountID]; a != nil && a.users[name] != nil {
+		out := *a.users[name]
+		out.Inline = maps.Clone(out.Inline)
+		return &out, nil
+	}
+	return nil, wire.Errorf(404, "NoSuchEntity", "The user with name %s cannot be found.", name)
 }
 
 func noSuchRole(arn string) error {

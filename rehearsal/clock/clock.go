@@ -15,6 +15,7 @@ type Clock struct {
 	skew   time.Duration
 	busy   int
 	auto   bool
+	quiet  time.Time // since when nothing was under way and nothing new was scheduled
 	events events
 	seq    int
 	wake   chan struct{}
@@ -38,14 +39,27 @@ func (c *Clock) Now() time.Time {
 
 func (c *Clock) now() time.Time { return time.Now().Add(c.skew).UTC() }
 
+// Wall dates a moment of the rehearsal for those who live in wall time: as long before their now as
+// it is before the rehearsal's. A process that did not see time skip would otherwise take what is a
+// minute old for new.
+func (c *Clock) Wall(t time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.Add(-c.skew)
+}
+
 // After schedules fn, in a goroutine of its own, once d has passed. The returned function cancels
 // it and reports whether it did so in time. While fn runs the clock counts as busy.
 func (c *Clock) After(d time.Duration, fn func()) (cancel func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.isClosed() {
+		return func() bool { return true }
+	}
 	c.seq++
 	e := &event{at: c.now().Add(d), seq: c.seq, fn: fn}
 	heap.Push(&c.events, e)
+	c.quiet = time.Now()
 	c.nudge()
 	return func() bool {
 		c.mu.Lock()
@@ -53,7 +67,9 @@ func (c *Clock) After(d time.Duration, fn func()) (cancel func() bool) {
 		if e.index < 0 {
 			return false
 		}
-		heap.Remove(&c.events, e.index)
+		if !c.isClosed() {
+			heap.Remove(&c.events, e.index)
+		}
 		return true
 	}
 }
@@ -69,8 +85,7 @@ func (c *Clock) Busy() (done func()) {
 		once.Do(func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.busy--
-			c.nudge()
+			c.idle()
 		})
 	}
 }
@@ -84,13 +99,34 @@ func (c *Clock) Advance(d time.Duration) {
 }
 
 // Close stops the clock; what is scheduled never runs.
-func (c *Clock) Close() { c.once.Do(func() { close(c.closed) }) }
+func (c *Clock) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.once.Do(func() { close(c.closed) })
+	c.events = nil
+}
+
+// idle ends one piece of busy work. The caller holds mu.
+func (c *Clock) idle() {
+	c.busy--
+	c.quiet = time.Now()
+	c.nudge()
+}
 
 // nudge makes run look again. The caller holds mu.
 func (c *Clock) nudge() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
+	}
+}
+
+func (c *Clock) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -101,19 +137,13 @@ const settle = 15 * time.Millisecond
 func (c *Clock) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var idleSince time.Time
 	for {
 		wait := time.Hour
 		c.mu.Lock()
-		if c.busy > 0 || len(c.events) == 0 {
-			idleSince = time.Time{}
-		} else if idleSince.IsZero() {
-			idleSince = time.Now()
-		}
 		if len(c.events) > 0 {
 			wait = c.events[0].at.Sub(c.now())
 			if c.auto && c.busy == 0 && wait > 0 {
-				if rest := settle - time.Since(idleSince); rest <= 0 {
+				if rest := settle - time.Since(c.quiet); rest <= 0 {
 					c.skew += wait
 					wait = 0
 				} else {
@@ -122,7 +152,6 @@ func (c *Clock) run() {
 			}
 			if wait <= 0 {
 				c.fire(heap.Pop(&c.events).(*event))
-				idleSince = time.Time{}
 			}
 		}
 		c.mu.Unlock()
@@ -146,8 +175,7 @@ func (c *Clock) fire(e *event) {
 		defer func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.busy--
-			c.nudge()
+			c.idle()
 		}()
 		e.fn()
 	}()

@@ -156,7 +156,7 @@ func (s *Service) createInvalidation(r request) (answer, error) {
 	// A batch that is found again is answered as the first time (M: AWS documents only that it is
 	// returned).
 	return answer{
-		status: http.StatusCreated, body: invalidationView(inv),
+		status: http.StatusCreated, body: s.invalidationView(inv),
 		location: "https://cloudfront.amazonaws.com" + apiVersion + "distribution/" + id + "/invalidation/" + inv.ID,
 	}, nil
 }
@@ -181,7 +181,7 @@ func decodeBatch(body []byte) (batch, error) {
 
 func (s *Service) getInvalidation(r request) (answer, error) {
 	inv, err := s.GetInvalidation(r.http.Context(), r.caller(), r.ids[0], r.ids[1])
-	return answer{body: invalidationView(inv)}, err
+	return answer{body: s.invalidationView(inv)}, err
 }
 
 func (s *Service) listInvalidations(r request) (answer, error) {
@@ -189,7 +189,7 @@ func (s *Service) listInvalidations(r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return page(r, "InvalidationList", all, func(i Invalidation) string { return i.ID }, invalidationSummary)
+	return page(r, "InvalidationList", all, func(i Invalidation) string { return i.ID }, s.invalidationSummary)
 }
 
 func (s *Service) getControl(r request) (answer, error) {

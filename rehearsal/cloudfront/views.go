@@ -106,17 +106,18 @@ func summaryView(d *Distribution) element {
 	}, sharedView(d.Config)...)...)
 }
 
-func invalidationView(inv Invalidation) element {
+// invalidationView dates the creation for its reader, who compares it with his own clock.
+func (s *Service) invalidationView(inv Invalidation) element {
 	return group(
 		"Invalidation",
-		text("Id", inv.ID), text("Status", inv.Status), timestamp("CreateTime", inv.Created),
+		text("Id", inv.ID), text("Status", inv.Status), timestamp("CreateTime", s.clock.Wall(inv.Created)),
 		group("InvalidationBatch", list("Paths", texts("Path", inv.Items...)), text("CallerReference", inv.Reference)),
 	)
 }
 
 // invalidationSummary lacks the items and the caller reference, as AWS's does (H).
-func invalidationSummary(inv Invalidation) element {
-	return group("InvalidationSummary", text("Id", inv.ID), timestamp("CreateTime", inv.Created), text("Status", inv.Status))
+func (s *Service) invalidationSummary(inv Invalidation) element {
+	return group("InvalidationSummary", text("Id", inv.ID), timestamp("CreateTime", s.clock.Wall(inv.Created)), text("Status", inv.Status))
 }
 
 func controlView(a *AccessControl) []element {

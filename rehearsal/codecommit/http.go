@@ -25,7 +25,7 @@ const maxPush = 1 << 30
 // Documentation/gitprotocol-http.
 func (s *Service) GitHandler() http.Handler { return http.HandlerFunc(s.serveGit) }
 
-// service is what a git request asks for: "git-upload-pack" (fetch) or "git-receive-pack" (push).
+// gitRequest reads what git asks for: the service is "git-upload-pack" (fetch) or "git-receive-pack" (push).
 func gitRequest(r *http.Request) (name, service string, advertise, ok bool) {
 	rest, _ := strings.CutPrefix(r.URL.Path, GitPath)
 	name, action, _ := strings.Cut(rest, "/")

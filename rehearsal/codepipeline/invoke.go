@@ -86,7 +86,7 @@ func (r *Run) sleep(d time.Duration) message {
 	return r.await(p)
 }
 
-// noAnswer is AWS's text. Source: aws-samples/aws-serverless-workshops issue 219 and others (M).
+// noAnswer is AWS's text. Source: aws-samples/aws-serverless-workshops issue 224 (M).
 func noAnswer(function string) error {
 	return &Failure{Code: "JobFailed", Message: fmt.Sprintf("The AWS Lambda function %s failed to return a result. Check the function to "+
 		"verify that it has permission to call the PutJobSuccessResult action and that it made a call to PutJobSuccessResult.", function)}

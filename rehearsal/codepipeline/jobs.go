@@ -194,7 +194,7 @@ func (s *Service) answer(caller accounts.Caller, id string, a answer) error {
 		return err
 	}
 	// A job takes one answer. That a second one is an InvalidJobStateException is L.
-	if !j.promise.keep(message{what: answered, answer: a}) {
+	if !s.take(j, a) {
 		return wire.Errorf(400, "InvalidJobStateException", "Job %s is in an invalid state: it was answered, it timed out or its execution was stopped.", id)
 	}
 	return nil

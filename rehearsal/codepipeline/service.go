@@ -103,6 +103,7 @@ type Service struct {
 	mu        sync.Mutex
 	pipelines map[string]*pipeline // by ARN
 	jobs      map[string]*job      // by ID
+	answers   []JobAnswer          // in the order they came
 }
 
 type pipeline struct {

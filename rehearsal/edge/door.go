@@ -177,6 +177,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.connect(w, r)
 		return
 	}
+	if meddle := d.pop.edge.deps.Options.Intercept; meddle != nil {
+		meddle(d.pop.name, w, r, http.HandlerFunc(d.serve))
+		return
+	}
+	d.serve(w, r)
+}
+
+func (d *door) serve(w http.ResponseWriter, r *http.Request) {
 	secure := r.TLS != nil
 	if secure && !strings.EqualFold(r.TLS.ServerName, hostname(r.Host)) {
 		// CloudFront answers a host other than the handshake's so (M).

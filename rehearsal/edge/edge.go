@@ -40,6 +40,9 @@ type Options struct {
 	// StaleAfterCompletion makes a point of presence ignore purges while it returns true, for
 	// rehearsing what AWS should never do. nil: never.
 	StaleAfterCompletion func(pop string) bool
+	// Intercept stands between a point of presence's port and its answer: it lets the request through
+	// by calling next, or answers itself. nil: nobody does.
+	Intercept func(pop string, w http.ResponseWriter, r *http.Request, next http.Handler)
 	// Dir is where Listen makes its private directory; empty means the system's.
 	Dir string
 }

@@ -49,6 +49,28 @@ type service struct {
 	fail    ErrorWriter
 }
 
+// Exchange is one verified call on its way to a service, as an Interceptor gets it.
+type Exchange struct {
+	Service   string // signing name
+	Operation string // as AWS calls it, e.g. "CreateInvalidation"
+	Call      Call
+	Request   *http.Request
+	Writer    http.ResponseWriter
+	Next      http.Handler // the service
+	Fail      ErrorWriter  // answers an error in the service's protocol
+}
+
+// Again is the request with its body from the start, so that it can be delivered once more.
+func (x Exchange) Again() *http.Request {
+	r := x.Request.Clone(x.Request.Context())
+	r.Body = io.NopCloser(bytes.NewReader(x.Call.Body))
+	return r
+}
+
+// Interceptor stands between the door and the services. It lets the call through by calling Next,
+// or answers itself.
+type Interceptor func(Exchange)
+
 // Server is the door. Register services before Serve.
 type Server struct {
 	directory *accounts.Directory
@@ -58,6 +80,8 @@ type Server struct {
 	http      *http.Server
 	services  map[string]service // by signing name
 	paths     []pathHandler
+	intercept Interceptor // nil: none
+	ahead     func() time.Duration
 }
 
 type pathHandler struct {
@@ -87,6 +111,21 @@ func (s *Server) Handle(signingName string, h http.Handler, fail ErrorWriter) {
 	s.services[signingName] = service{handler: h, fail: fail}
 }
 
+// Intercept puts f between the door and every service. Call it before Serve.
+func (s *Server) Intercept(f Interceptor) { s.intercept = f }
+
+// Ahead lets AWS's clock go that much before (or, negative, behind) this machine's where signatures
+// and their answers are dated: to whoever calls, his own clock is wrong. Call it before Serve.
+func (s *Server) Ahead(by func() time.Duration) { s.ahead = by }
+
+// now is the time that signatures are judged by.
+func (s *Server) now() time.Time {
+	if s.ahead == nil {
+		return time.Now()
+	}
+	return time.Now().Add(s.ahead())
+}
+
 // HandlePath registers what does not sign its requests (git) and checks its callers itself.
 func (s *Server) HandlePath(prefix string, h http.Handler) {
 	s.paths = append(s.paths, pathHandler{prefix, h})
@@ -106,6 +145,7 @@ func (s *Server) Close() error { return s.http.Close() }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.clock.Busy()()
 	id := requestID()
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if !s.ownHost(r.Host) {
 		wire.WriteXMLError(w, id, wire.Errorf(http.StatusForbidden, "AccessDenied",
 			"Host %q is not this rehearsal; it answers at %s only", r.Host, s.listener.Addr()))
@@ -138,7 +178,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(call.Body))
 	r.ContentLength = int64(len(call.Body))
 	r.Header.Del("Content-Length")
-	svc.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, call)))
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
+	if s.intercept == nil {
+		svc.handler.ServeHTTP(w, r)
+		return
+	}
+	s.intercept(Exchange{
+		Service: sig.Service, Operation: operation(sig.Service, r, call.Body), Call: call, Request: r, Writer: w, Next: svc.handler, Fail: svc.fail,
+	})
 }
 
 // verify finds the caller and proves that it signed this request.
@@ -152,7 +199,7 @@ func (s *Server) verify(r *http.Request, sig sigv4.Signature) (Call, error) {
 		return Call{}, wire.Errorf(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
 	sig = sig.NeedsBody(raw)
-	if err := sig.Verify(r, key.SecretAccessKey, time.Now()); err != nil {
+	if err := sig.Verify(r, key.SecretAccessKey, s.now()); err != nil {
 		return Call{Caller: key.Caller}, err
 	}
 	if subtle.ConstantTimeCompare([]byte(key.SessionToken), []byte(sig.Token)) != 1 {

@@ -1,8 +1,6 @@
 package iamapi
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -32,6 +30,7 @@ var parameters = map[string][]string{
 	"DeleteRolePolicy":         {"RoleName", "PolicyName"},
 	"ListRolePolicies":         {"RoleName"},
 	"ListAttachedRolePolicies": {"RoleName"},
+	"GetUser":                  {"UserName"},
 }
 
 // ServeHTTP speaks the query protocol.
@@ -80,7 +79,7 @@ func (s *Service) write(r *http.Request, caller accounts.Caller, action string) 
 	case "DeleteRole":
 		return nil, s.DeleteRole(caller, name)
 	}
-	trust, err := parse([]byte(r.Form.Get("AssumeRolePolicyDocument")))
+	trust, err := parse([]byte(r.Form.Get("AssumeRolePolicyDocument")), iam.LayerTrust)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +94,15 @@ func (s *Service) write(r *http.Request, caller accounts.Caller, action string) 
 	if err != nil {
 		return nil, err
 	}
-	return roleResult(role)
+	return s.roleResult(role)
 }
 
 func (s *Service) read(r *http.Request, caller accounts.Caller, action string) (any, error) {
-	if action == "ListRoles" {
+	switch action {
+	case "ListRoles":
 		return s.list(caller)
+	case "GetUser":
+		return s.user(caller, r.Form.Get("UserName"))
 	}
 	role, err := s.role(caller, action, r.Form.Get("RoleName"))
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *Service) read(r *http.Request, caller accounts.Caller, action string) (
 	}
 	switch action {
 	case "GetRole":
-		return roleResult(role)
+		return s.roleResult(role)
 	case "ListRolePolicies":
 		return struct {
 			Names       []string `xml:"PolicyNames>member"`
@@ -122,8 +124,7 @@ func (s *Service) read(r *http.Request, caller accounts.Caller, action string) (
 	if !ok {
 		return nil, wire.Errorf(404, "NoSuchEntity", "The role policy with name %s cannot be found.", policy)
 	}
-	text, err := encoded(doc)
-	return struct{ RoleName, PolicyName, PolicyDocument string }{role.Name, policy, text}, err
+	return struct{ RoleName, PolicyName, PolicyDocument string }{role.Name, policy, encoded(doc)}, nil
 }
 
 type attached struct {
@@ -151,7 +152,7 @@ func (s *Service) list(caller accounts.Caller) (any, error) {
 		IsTruncated bool
 	}
 	for _, r := range s.directory.Roles(caller.Account) {
-		x, err := newXMLRole(&r)
+		x, err := s.newXMLRole(&r)
 		if err != nil {
 			return nil, err
 		}
@@ -170,27 +171,53 @@ type xmlRole struct {
 	MaxSessionDuration       int
 }
 
-func roleResult(role *accounts.Role) (any, error) {
-	x, err := newXMLRole(role)
+func (s *Service) roleResult(role *accounts.Role) (any, error) {
+	x, err := s.newXMLRole(role)
 	return struct{ Role xmlRole }{x}, err
 }
 
-func newXMLRole(r *accounts.Role) (xmlRole, error) {
-	trust, err := encoded(r.Trust)
+func (s *Service) newXMLRole(r *accounts.Role) (xmlRole, error) {
+	trust, err := s.directory.ShowPrincipals(r.Trust)
 	if err != nil {
 		return xmlRole{}, err
 	}
 	return xmlRole{
-		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, AssumeRolePolicyDocument: trust, Description: r.Description,
+		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, AssumeRolePolicyDocument: encoded(trust), Description: r.Description,
 		CreateDate: r.Created.UTC().Format(time.RFC3339), MaxSessionDuration: int(r.MaxSession.Seconds()),
 	}, nil
 }
 
 // encoded is a policy document as IAM returns it: URL-encoded JSON (RFC 3986).
-func encoded(doc iam.Document) (string, error) {
-	text, err := json.Marshal(doc)
-	if err != nil {
-		return "", fmt.Errorf("write a policy document: %w", err)
+func encoded(doc iam.Document) string {
+	return strings.ReplaceAll(url.QueryEscape(doc.String()), "+", "%20")
+}
+
+type xmlUser struct {
+	Path       string
+	UserName   string `xml:",omitempty"`
+	UserID     string `xml:"UserId"`
+	Arn        string
+	CreateDate string `xml:",omitempty"`
+}
+
+// user reads a user; without a name the caller, which may be the root.
+func (s *Service) user(caller accounts.Caller, name string) (any, error) {
+	if name == "" && caller.RoleARN != "" {
+		return nil, wire.Errorf(400, "ValidationError", "Must specify userName when calling with non-User credentials")
 	}
-	return strings.ReplaceAll(url.QueryEscape(string(text)), "+", "%20"), nil
+	arn := "arn:aws:iam::" + caller.Account + ":user/" + name
+	if name == "" {
+		arn = caller.ARN
+	}
+	if err := s.allow(caller, "GetUser", arn); err != nil {
+		return nil, err
+	}
+	if name == "" && strings.HasSuffix(arn, ":root") {
+		return struct{ User xmlUser }{xmlUser{Path: "/", UserID: caller.UniqueID, Arn: arn}}, nil
+	}
+	u, err := s.directory.User(caller.Account, accounts.RoleName(arn))
+	if err != nil {
+		return nil, err
+	}
+	return struct{ User xmlUser }{xmlUser{"/", u.Name, u.ID, u.ARN, u.Created.UTC().Format(time.RFC3339)}}, nil
 }

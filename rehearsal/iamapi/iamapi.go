@@ -3,7 +3,10 @@
 package iamapi
 
 import (
+	"maps"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
@@ -22,6 +25,9 @@ func (s *Service) allow(caller accounts.Caller, action, resource string) error {
 
 // CreateRole makes a role in the caller's account; inline policies are given by name.
 func (s *Service) CreateRole(caller accounts.Caller, r accounts.Role) (*accounts.Role, error) {
+	if err := valid(r); err != nil {
+		return nil, err
+	}
 	path := r.Path
 	if path == "" {
 		path = "/"
@@ -37,6 +43,28 @@ func (s *Service) CreateRole(caller accounts.Caller, r accounts.Role) (*accounts
 	}
 	r.Account = caller.Account
 	return s.directory.CreateRole(r)
+}
+
+// valid checks what AWS limits. Source: IAM API Reference, CreateRole (AWS-documented).
+func valid(r accounts.Role) error {
+	if err := validName("roleName", r.Name, 64); err != nil {
+		return err
+	}
+	if r.Path != "" && (!strings.HasPrefix(r.Path, "/") || !strings.HasSuffix(r.Path, "/")) {
+		return wire.Errorf(400, "ValidationError", "The specified value for path is invalid: it must begin and end with /")
+	}
+	if r.MaxSession != 0 && (r.MaxSession < time.Hour || r.MaxSession > 12*time.Hour) {
+		return wire.Errorf(400, "ValidationError", "Value %d at 'maxSessionDuration' failed to satisfy constraint: between 3600 and 43200", int(r.MaxSession.Seconds()))
+	}
+	if len(r.Description) > 1000 {
+		return wire.Errorf(400, "ValidationError", "Value at 'description' failed to satisfy constraint: 1000 characters at most")
+	}
+	for name := range r.Inline {
+		if err := validName("policyName", name, 128); err != nil {
+			return err
+		}
+	}
+	return checkSize(r.Name, r.Inline)
 }
 
 // DeleteRole removes a role. AWS refuses while it has inline policies; templates remove those first.
@@ -57,7 +85,7 @@ func (s *Service) UpdateTrust(caller accounts.Caller, name string, text []byte) 
 	if err != nil {
 		return err
 	}
-	doc, err := parse(text)
+	doc, err := parse(text, iam.LayerTrust)
 	if err != nil {
 		return err
 	}
@@ -73,11 +101,22 @@ func (s *Service) PutPolicy(caller accounts.Caller, name, policy string, text []
 	if err != nil {
 		return err
 	}
-	doc, err := parse(text)
+	doc, err := parse(text, iam.LayerIdentity)
 	if err != nil {
 		return err
 	}
-	return s.directory.UpdateRole(role.ARN, func(r *accounts.Role) error { r.Inline[policy] = doc; return nil })
+	if err := validName("policyName", policy, 128); err != nil {
+		return err
+	}
+	return s.directory.UpdateRole(role.ARN, func(r *accounts.Role) error {
+		inline := maps.Clone(r.Inline)
+		inline[policy] = doc
+		if err := checkSize(r.Name, inline); err != nil {
+			return err
+		}
+		r.Inline = inline
+		return nil
+	})
 }
 
 // DeletePolicy removes an inline policy of a role.
@@ -113,13 +152,40 @@ func (s *Service) role(caller accounts.Caller, action, name string) (*accounts.R
 	return nil, wire.Errorf(404, "NoSuchEntity", "The role with name %s cannot be found.", name)
 }
 
-func parse(text []byte) (iam.Document, error) {
+func parse(text []byte, layer iam.Layer) (iam.Document, error) {
 	if strings.TrimSpace(string(text)) == "" {
 		return iam.Document{}, wire.Errorf(400, "MalformedPolicyDocument", "The policy document is empty.")
 	}
 	doc, err := iam.Parse(text)
+	if err == nil {
+		err = doc.Validate(layer)
+	}
 	if err != nil {
 		return iam.Document{}, wire.Errorf(400, "MalformedPolicyDocument", "%v", err)
 	}
 	return doc, nil
+}
+
+var nameForm = regexp.MustCompile(`^[\w+=,.@-]+$`)
+
+func validName(what, name string, limit int) error {
+	if len(name) > limit || !nameForm.MatchString(name) {
+		return wire.Errorf(400, "ValidationError", "Value %q at '%s' failed to satisfy constraint: 1 to %d characters of [\\w+=,.@-]", name, what, limit)
+	}
+	return nil
+}
+
+// maxInline is the size of all inline policies of a role together, without white space. Source: IAM
+// User Guide, "IAM and AWS STS quotas" (AWS-documented).
+const maxInline = 10240
+
+func checkSize(role string, inline map[string]iam.Document) error {
+	size := 0
+	for _, doc := range inline {
+		size += len(doc.String())
+	}
+	if size > maxInline {
+		return wire.Errorf(409, "LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", maxInline, role)
+	}
+	return nil
 }

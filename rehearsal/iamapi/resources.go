@@ -45,11 +45,11 @@ func (s *Service) createRole(_ context.Context, r templates.Request) (templates.
 	if role.Name == "" {
 		role.Name = r.Stack + "-" + r.LogicalID
 	}
-	if role.Trust, err = parse(p.AssumeRolePolicyDocument); err != nil {
+	if role.Trust, err = parse(p.AssumeRolePolicyDocument, iam.LayerTrust); err != nil {
 		return templates.Resource{}, err
 	}
 	for _, policy := range p.Policies {
-		if role.Inline[policy.PolicyName], err = parse(policy.PolicyDocument); err != nil {
+		if role.Inline[policy.PolicyName], err = parse(policy.PolicyDocument, iam.LayerIdentity); err != nil {
 			return templates.Resource{}, err
 		}
 	}

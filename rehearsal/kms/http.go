@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/front"
@@ -47,6 +48,9 @@ func (s *Service) serve(call front.Call, operation string) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(call.Body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {
+		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+			return nil, wire.NotEmulated("the parameter %s of kms:%s", name, operation)
+		}
 		return nil, wire.Errorf(400, "ValidationException", "kms:%s: %v", operation, err)
 	}
 	switch operation {
@@ -61,14 +65,46 @@ func (s *Service) serve(call front.Call, operation string) (any, error) {
 		return nil, s.CreateAlias(call.Caller, call.Region, in.AliasName, arn)
 	case "DeleteAlias":
 		return nil, s.DeleteAlias(call.Caller, call.Region, in.AliasName)
+	case "ListAliases":
+		return s.listAliases(call, in)
 	case "Decrypt":
 		return s.decrypt(call, in)
+	}
+	if !slices.Contains(onKey, operation) {
+		return nil, wire.NotEmulated("kms:%s", operation)
+	}
+	if in.KeyID == "" {
+		return nil, wire.Errorf(400, "ValidationException", "Value null at 'keyId' failed to satisfy constraint: Member must not be null")
 	}
 	arn, err := s.Resolve(call.Caller.Account, call.Region, in.KeyID)
 	if err != nil {
 		return nil, err
 	}
 	return s.serveKey(call, operation, arn, in)
+}
+
+// onKey are the operations on one key that the request names.
+var onKey = []string{"PutKeyPolicy", "ScheduleKeyDeletion", "DescribeKey", "GetKeyPolicy", "Encrypt", "GenerateDataKey"}
+
+// listAliases lists the aliases, of one key if the request names it. All fit on one page.
+func (s *Service) listAliases(call front.Call, in input) (any, error) {
+	all, err := s.Aliases(call.Caller, call.Region)
+	if err != nil {
+		return nil, err
+	}
+	only := ""
+	if in.KeyID != "" {
+		if only, err = s.Resolve(call.Caller.Account, call.Region, in.KeyID); err != nil {
+			return nil, err
+		}
+	}
+	list := []map[string]string{}
+	for _, a := range all {
+		if only == "" || only == a.KeyARN {
+			list = append(list, map[string]string{"AliasName": a.Name, "AliasArn": a.ARN, "TargetKeyId": a.KeyARN[strings.LastIndexByte(a.KeyARN, '/')+1:]})
+		}
+	}
+	return map[string]any{"Aliases": list, "Truncated": false}, nil
 }
 
 // serveKey is the operations on one key that the request names.
@@ -82,9 +118,6 @@ func (s *Service) serveKey(call front.Call, operation, arn string, in input) (an
 		}
 		at, err := s.ScheduleDeletion(call.Caller, arn, in.PendingWindowInDays)
 		return map[string]any{"KeyId": arn, "DeletionDate": float64(at.Unix()), "KeyState": "PendingDeletion"}, err
-	case "DescribeKey", "GetKeyPolicy", "Encrypt", "GenerateDataKey":
-	default:
-		return nil, wire.NotEmulated("kms:%s", operation)
 	}
 	key, err := s.decide(call.Caller, "kms:"+operation, arn, contextKeys(in.EncryptionContext))
 	if err != nil {
@@ -94,8 +127,8 @@ func (s *Service) serveKey(call front.Call, operation, arn string, in input) (an
 	case "DescribeKey":
 		return map[string]any{"KeyMetadata": key.metadata()}, nil
 	case "GetKeyPolicy":
-		text, err := json.Marshal(key.policy)
-		return map[string]any{"Policy": string(text), "PolicyName": "default"}, err
+		doc, err := s.directory.ShowPrincipals(key.policy)
+		return map[string]any{"Policy": doc.String(), "PolicyName": "default"}, err
 	case "Encrypt":
 		blob, err := key.seal(in.Plaintext, in.EncryptionContext)
 		return map[string]any{"KeyId": arn, "CiphertextBlob": blob}, err

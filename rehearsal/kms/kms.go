@@ -4,8 +4,6 @@ package kms
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -73,24 +71,24 @@ func (s *Service) Create(caller accounts.Caller, region, description string, pol
 
 // PutPolicy replaces a key's policy.
 func (s *Service) PutPolicy(caller accounts.Caller, arn string, policy []byte) error {
-	key, err := s.decide(caller, "kms:PutKeyPolicy", arn, nil)
+	changed, err := s.decide(caller, "kms:PutKeyPolicy", arn, nil)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	changed := *key
-	s.mu.Unlock()
 	if err := s.setPolicy(caller, &changed, policy); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key.policy = changed.policy
+	s.keys[arn].policy = changed.policy // keys are never removed
 	return nil
 }
 
 func (s *Service) setPolicy(caller accounts.Caller, key *Key, text []byte) error {
 	doc, err := iam.Parse(text)
+	if err == nil {
+		err = doc.Validate(iam.LayerKey)
+	}
 	if err != nil {
 		return wire.Errorf(400, "MalformedPolicyDocumentException", "%v", err)
 	}
@@ -126,44 +124,46 @@ func (s *Service) Authorize(_ context.Context, caller accounts.Caller, action, k
 	return err
 }
 
-func (s *Service) decide(caller accounts.Caller, action, arn string, extra map[string][]string) (*Key, error) {
-	s.mu.Lock()
-	key := s.keys[arn]
-	var policy *iam.Policy
-	var names []string
-	if key != nil {
-		policy = &iam.Policy{Name: "key " + key.ID, Document: key.policy}
-		for name, target := range s.aliases {
-			if target == arn {
-				names = append(names, name[strings.Index(name, "alias/"):])
-			}
-		}
+// decide decides an action on a key and returns the key as it is now.
+func (s *Service) decide(caller accounts.Caller, action, arn string, extra map[string][]string) (Key, error) {
+	key, names, err := s.find(arn)
+	if err != nil {
+		return Key{}, err
 	}
-	s.mu.Unlock()
-	if key == nil {
-		return nil, wire.Errorf(400, "NotFoundException", "Key '%s' does not exist", arn)
-	}
-	context := maps.Clone(extra)
-	if context == nil {
-		context = map[string][]string{}
-	}
-	context["kms:CallerAccount"] = []string{caller.Account}
+	context := map[string][]string{"kms:CallerAccount": {caller.Account}}
+	maps.Copy(context, extra)
 	if len(names) > 0 {
-		slices.Sort(names)
 		context["kms:ResourceAliases"] = names
 	}
-	err := s.directory.Authorize(accounts.Check{
-		Caller: caller, Action: action, Resource: arn, Account: key.Account, Policy: policy, Kind: iam.ResourceKey, Context: context,
+	err = s.directory.Authorize(accounts.Check{
+		Caller: caller, Action: action, Resource: arn, Account: key.Account,
+		Policy: &iam.Policy{Name: "key " + key.ID, Document: key.policy}, Kind: iam.ResourceKey, Context: context,
 	})
 	if err != nil {
-		return nil, err
+		return Key{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !key.Deletion.IsZero() && action != "kms:DescribeKey" && action != "kms:GetKeyPolicy" {
-		return nil, wire.Errorf(400, "KMSInvalidStateException", "%s is pending deletion.", arn)
+		return Key{}, wire.Errorf(400, "KMSInvalidStateException", "%s is pending deletion.", arn)
 	}
 	return key, nil
+}
+
+// find is a copy of a key, and its aliases by name.
+func (s *Service) find(arn string) (Key, []string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.keys[arn]
+	if key == nil {
+		return Key{}, nil, wire.Errorf(400, "NotFoundException", "Key '%s' does not exist", arn)
+	}
+	var names []string
+	for name, target := range s.aliases {
+		if target == arn {
+			names = append(names, name[strings.Index(name, "alias/"):])
+		}
+	}
+	slices.Sort(names)
+	return *key, names, nil
 }
 
 // Resolve turns a key ID, key ARN, alias or alias ARN into the key's ARN, as seen from an account.
@@ -187,8 +187,7 @@ func (s *Service) Resolve(account, region, name string) (string, error) {
 
 // ScheduleDeletion ends a key's use at once; AWS keeps it 7 to 30 days in that state.
 func (s *Service) ScheduleDeletion(caller accounts.Caller, arn string, days int) (time.Time, error) {
-	key, err := s.decide(caller, "kms:ScheduleKeyDeletion", arn, nil)
-	if err != nil {
+	if _, err := s.decide(caller, "kms:ScheduleKeyDeletion", arn, nil); err != nil {
 		return time.Time{}, err
 	}
 	if days < 7 || days > 30 {
@@ -196,8 +195,9 @@ func (s *Service) ScheduleDeletion(caller accounts.Caller, arn string, days int)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key.Deletion = s.clock.Now().AddDate(0, 0, days)
-	return key.Deletion, nil
+	end := s.clock.Now().AddDate(0, 0, days)
+	s.keys[arn].Deletion = end
+	return end, nil
 }
 
 // CreateAlias points a name ("alias/...") at a key of the caller's account.
@@ -238,52 +238,24 @@ func (s *Service) DeleteAlias(caller accounts.Caller, region, name string) error
 	return nil
 }
 
-// seal encrypts with the key; context binds the result as AWS's encryption context does.
-func (k *Key) seal(plain []byte, context map[string]string) ([]byte, error) {
-	aead, err := k.aead()
-	if err != nil {
+// Alias is a name of a key.
+type Alias struct{ Name, ARN, KeyARN string }
+
+// Aliases lists the caller's aliases of a region by name.
+func (s *Service) Aliases(caller accounts.Caller, region string) ([]Alias, error) {
+	if err := s.directory.Authorize(accounts.Check{Caller: caller, Action: "kms:ListAliases", Resource: "*"}); err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, aead.NonceSize())
-	_, _ = rand.Read(nonce)
-	blob := append([]byte(k.ARN+"\x00"), nonce...)
-	return aead.Seal(blob, nonce, plain, contextBytes(context)), nil
-}
-
-// open decrypts what seal made, without the ARN in front.
-func (k *Key) open(blob []byte, context map[string]string) ([]byte, error) {
-	aead, err := k.aead()
-	if err != nil {
-		return nil, err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Alias
+	for slot, key := range s.aliases {
+		if name, ok := strings.CutPrefix(slot, caller.Account+"/"+region+"/"); ok {
+			out = append(out, Alias{name, "arn:aws:kms:" + region + ":" + caller.Account + ":" + name, key})
+		}
 	}
-	if len(blob) < aead.NonceSize() {
-		return nil, invalidCiphertext()
-	}
-	plain, err := aead.Open(nil, blob[:aead.NonceSize()], blob[aead.NonceSize():], contextBytes(context))
-	if err != nil {
-		return nil, invalidCiphertext()
-	}
-	return plain, nil
-}
-
-func (k *Key) aead() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.secret[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
-
-func contextBytes(context map[string]string) []byte {
-	var out []byte
-	for _, k := range slices.Sorted(maps.Keys(context)) {
-		out = fmt.Appendf(out, "%q=%q;", k, context[k])
-	}
-	return out
-}
-
-func invalidCiphertext() error {
-	return wire.Errorf(400, "InvalidCiphertextException", "The ciphertext is not one of this key and encryption context.")
+	slices.SortFunc(out, func(a, b Alias) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
 }
 
 func randomID() string {

@@ -19,13 +19,13 @@ const (
 // enqueue delivers an event, normally once, as soon as may be.
 func (s *Service) enqueue(i *invocation) {
 	i.enqueued = s.Clock.Now()
-	n := 1
+	when := []time.Duration{0}
 	if s.Hooks != nil {
-		n = s.Hooks.Deliveries(i.describe())
+		when = s.Hooks.Deliveries(i.describe())
 	}
-	for range n {
+	for _, after := range when {
 		delivery := *i
-		s.Clock.After(0, func() { s.deliver(&delivery) })
+		s.Clock.After(after, func() { s.deliver(&delivery) })
 	}
 }
 

@@ -104,7 +104,7 @@ func TestEventIsDropped(t *testing.T) {
 type script struct {
 	mu         sync.Mutex
 	fail       []error // of the next invocations
-	deliveries int
+	deliveries []time.Duration
 }
 
 func (s *script) BeforeInvoke(Invocation) error {
@@ -118,10 +118,10 @@ func (s *script) BeforeInvoke(Invocation) error {
 	return err
 }
 
-func (s *script) Deliveries(Invocation) int { return s.deliveries }
+func (s *script) Deliveries(Invocation) []time.Duration { return s.deliveries }
 
 func TestDuplicateEvent(t *testing.T) {
-	w := newWorld(t, Options{Hooks: &script{deliveries: 2}})
+	w := newWorld(t, Options{Hooks: &script{deliveries: []time.Duration{0, 0}}})
 	w.function(accountB, "worker")
 	w.send("worker", `{}`)
 	first, second := w.await("InvocationEnd"), w.await("InvocationEnd")
@@ -132,7 +132,7 @@ func TestDuplicateEvent(t *testing.T) {
 
 func TestAWSFails(t *testing.T) {
 	broken := wire.Errorf(500, "ServiceException", "it broke")
-	w := newWorld(t, Options{Hooks: &script{deliveries: 1, fail: []error{broken, broken, broken, errors.New("and again")}}})
+	w := newWorld(t, Options{Hooks: &script{deliveries: []time.Duration{0}, fail: []error{broken, broken, broken, errors.New("and again")}}})
 	w.function(accountB, "worker")
 	_, err := w.client(w.root[accountB]).Invoke(t.Context(), &api.InvokeInput{FunctionName: aws.String("worker")})
 	wantAPIError(t, err, "ServiceException")

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strconv"
@@ -29,9 +30,13 @@ func TestCloseLeavesNothing(t *testing.T) {
 	w.function(accountA, "other")
 	first, second := w.call(accountB, "worker", `{"do":"child"}`), w.call(accountA, "other", `{}`)
 	// One more that is at work when the end comes.
-	done := make(chan InvokeOutput)
-	go func() { done <- w.invoke(accountA, "other", `{"do":"hang"}`) }()
-	for e := w.await("InvocationStart"); e.FunctionARN == "" || e.Attempt != 1; {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = w.lambda.Invoke(context.Background(), w.root[accountA].Caller, InvokeInput{Function: "other", Payload: []byte(`{"do":"hang"}`)})
+	}()
+	for range 3 {
+		w.await("InvocationStart")
 	}
 	pids := []int{first.PID, first.Child, second.PID}
 	for _, pid := range pids {

@@ -89,6 +89,7 @@ func (s *Service) unpack(data []byte) (*code, error) {
 		return nil, fmt.Errorf("unpack code: %w", err)
 	}
 	if err := unzip(archive, scratch); err != nil {
+		_ = removeAll(scratch)
 		return nil, err
 	}
 	if err := os.Rename(scratch, c.dir); err != nil {
@@ -117,17 +118,20 @@ func unzipFile(root *os.Root, f *zip.File) error {
 		return invalid("Could not unzip uploaded file: %s is outside of the package.", f.Name)
 	}
 	if strings.HasSuffix(f.Name, "/") {
-		return root.MkdirAll(name, 0o755)
+		if err := root.MkdirAll(name, 0o755); err != nil {
+			return badZip(f, err)
+		}
+		return nil
 	}
 	if !f.Mode().IsRegular() {
 		return wire.NotEmulated("links and devices in a deployment package: %s", f.Name)
 	}
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
+		return badZip(f, err)
 	}
 	in, err := f.Open()
 	if err != nil {
-		return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+		return badZip(f, err)
 	}
 	defer in.Close()
 	// A process that is forked while the file is open for writing would inherit it for a moment, and
@@ -136,16 +140,23 @@ func unzipFile(root *os.Root, f *zip.File) error {
 	defer syscall.ForkLock.RUnlock()
 	out, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, f.Mode().Perm()&0o555|0o400)
 	if err != nil {
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
+		return badZip(f, err)
 	}
 	if _, err := io.Copy(out, io.LimitReader(in, maxUnpacked)); err != nil {
 		_ = out.Close()
-		return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+		return badZip(f, err)
 	}
 	if err := out.Close(); err != nil {
-		return fmt.Errorf("unpack %s: %w", f.Name, err)
+		return badZip(f, err)
 	}
 	return nil
+}
+
+// badZip is AWS's answer to a package that cannot be unpacked; what was wrong goes to the journal.
+func badZip(f *zip.File, err error) error {
+	e := wire.AsError(invalid("Could not unzip uploaded file. Please check your file, then try to upload again."))
+	e.Cause = fmt.Sprintf("unpack %s: %v", f.Name, err)
+	return e
 }
 
 // removeAll removes a directory, also one that a function made unwritable.

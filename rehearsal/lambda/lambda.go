@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
@@ -58,9 +59,9 @@ type Hooks interface {
 	// BeforeInvoke runs before a function is handed an event. An error stands for a failure on
 	// AWS's side: a synchronous caller gets it, an asynchronous event is tried again later.
 	BeforeInvoke(Invocation) error
-	// Deliveries is how often an asynchronous event arrives: 1 normally, 2 for the duplicate that
-	// AWS's documentation warns of, 0 for never.
-	Deliveries(Invocation) int
+	// Deliveries is when an asynchronous event arrives, in rehearsal time from now: once and at once
+	// normally, twice for the duplicate that AWS's documentation warns of, empty for never.
+	Deliveries(Invocation) []time.Duration
 }
 
 const defaultProcesses = 32

@@ -21,6 +21,10 @@ import (
 // spawn starts a process for v: a cold start. The role's trust policy decides on each.
 func (s *Service) spawn(v *version) (*sandbox, error) {
 	cred, err := s.assume(s.closing, v.Role, v.key)
+	if e := wire.AsError(err); err != nil && (e.Code == "Throttling" || e.HTTPStatus() >= 500) {
+		// Whose trouble it is that STS is busy: AWS's, not the role's (L).
+		return nil, &wire.Error{Status: 500, Code: "ServiceException", Message: "Lambda was unable to take on the role of the function.", Cause: err.Error()}
+	}
 	if err != nil {
 		return nil, &wire.Error{
 			Status: 403, Code: "AccessDenied", Cause: err.Error(),

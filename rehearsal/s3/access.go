@@ -1,8 +1,10 @@
 package s3
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
@@ -36,12 +38,15 @@ func (s *Service) allow(q question) error {
 		check.Policy = &iam.Policy{Name: "bucket " + name, Document: *policy}
 	}
 	if err := s.directory.Authorize(check); err != nil {
-		return err
+		e := *wire.AsError(err)
+		// S3 alone puts the ARN in quotes (observed).
+		e.Message = strings.Replace(e.Message, "on resource: "+resource, fmt.Sprintf("on resource: %q", resource), 1)
+		return &e
 	}
 	// Source: S3 User Guide, "Blocking public access", RestrictPublicBuckets: a bucket whose policy is
 	// public serves only AWS services and its owner's account (AWS-documented).
 	if restricted && policy != nil && isPublic(*policy) && q.caller.Service == "" && q.caller.Account != owner {
-		return wire.Denied("User: %s is not authorized to perform: s3:%s on resource: %s because public policies are "+
+		return wire.Denied("User: %s is not authorized to perform: s3:%s on resource: %q because public policies are "+
 			"blocked by the RestrictPublicBuckets block public access setting", q.caller.Name(), q.action, resource)
 	}
 	return nil

@@ -94,6 +94,9 @@ func (s *Service) CopyObject(ctx context.Context, caller accounts.Caller, bucket
 	if _, err := s.writable(caller, bucket, key, header); err != nil {
 		return Object{}, err
 	}
+	if header.Get("X-Amz-Copy-Source-Range") != "" {
+		return Object{}, wire.Errorf(http.StatusBadRequest, "InvalidArgument", "a range is copied by UploadPartCopy only")
+	}
 	from, source, err := s.copied(ctx, caller, header)
 	if err != nil {
 		return Object{}, err

@@ -30,7 +30,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "AssumeRole":
 		out, err = s.assumeRole(r, call)
 	case "GetCallerIdentity":
-		out, err = s.callerIdentity(call)
+		out, err = s.callerIdentity(r, call)
 	default:
 		err = wire.NotEmulated("sts:%s", action)
 	}
@@ -111,6 +111,8 @@ func readInput(r *http.Request) (Input, error) {
 			tagKeys[strings.TrimSuffix(name, ".Key")] = v
 		case strings.HasPrefix(name, "Tags.member.") && strings.HasSuffix(name, ".Value"):
 			tagValues[strings.TrimSuffix(name, ".Value")] = v
+		case strings.HasPrefix(name, "TransitiveTagKeys.member."):
+			in.Transitive = append(in.Transitive, v)
 		default:
 			return Input{}, wire.NotEmulated("the parameter %s of sts:AssumeRole", name)
 		}
@@ -131,7 +133,12 @@ type identityResponse struct {
 	RequestID string `xml:"ResponseMetadata>RequestId"`
 }
 
-func (s *Service) callerIdentity(call front.Call) (any, error) {
+func (s *Service) callerIdentity(r *http.Request, call front.Call) (any, error) {
+	for name := range r.Form {
+		if name != "Action" && name != "Version" && !strings.HasPrefix(name, "X-Amz-") {
+			return nil, wire.NotEmulated("the parameter %s of sts:GetCallerIdentity", name)
+		}
+	}
 	err := s.directory.Authorize(accounts.Check{Caller: call.Caller, Action: "sts:GetCallerIdentity", Resource: "*"})
 	if err != nil {
 		return nil, err

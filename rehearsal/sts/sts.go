@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/unstale/unstale/iam"
@@ -31,10 +33,18 @@ var (
 )
 
 // Service answers STS calls. Make it with New.
-type Service struct{ directory *accounts.Directory }
+type Service struct {
+	directory *accounts.Directory
+
+	mu sync.Mutex
+	// transitive are the keys of the session tags that a session hands on, by its access key ID.
+	transitive map[string][]string
+}
 
 // New makes the service over the directory whose roles it hands out.
-func New(d *accounts.Directory) *Service { return &Service{directory: d} }
+func New(d *accounts.Directory) *Service {
+	return &Service{directory: d, transitive: map[string][]string{}}
+}
 
 // Input is an AssumeRole request.
 type Input struct {
@@ -43,13 +53,20 @@ type Input struct {
 	Policies             []string          // session policies as JSON; at most one from the API
 	Duration             time.Duration     // 0: one hour
 	Tags                 map[string]string // session tags
+	Transitive           []string          // keys of tags that sessions of this session inherit
 	SourceIdentity       string
+
+	inherited []string            // keys of the caller's transitive tags
+	earlier   map[string][]string // the context that holds their values
 }
 
 // Assume decides by the role's trust policy and makes a session. A role that does not exist is
 // refused in the words of one that does not trust the caller, as AWS does.
 func (s *Service) Assume(_ context.Context, caller accounts.Caller, in Input) (accounts.Credentials, error) {
 	if err := in.validate(caller); err != nil {
+		return accounts.Credentials{}, err
+	}
+	if err := s.inherit(caller, &in); err != nil {
 		return accounts.Credentials{}, err
 	}
 	role, err := s.directory.Role(in.RoleARN)
@@ -66,10 +83,45 @@ func (s *Service) Assume(_ context.Context, caller accounts.Caller, in Input) (a
 	if err != nil {
 		return accounts.Credentials{}, err
 	}
-	return s.directory.Session(role, in.SessionName, policies, sessionContext(caller, in), in.Duration), nil
+	cred := s.directory.Session(role, in.SessionName, policies, in.sessionContext(), in.Duration)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.transitive[cred.AccessKeyID] = in.Transitive
+	return cred, nil
+}
+
+// inherit adds what a chained session takes over: the source identity, which cannot be changed once
+// set, and transitive tags, which cannot be set again. Source: IAM User Guide, "Monitor and control
+// actions taken with assumed roles" and "Passing session tags" (AWS-documented).
+func (s *Service) inherit(caller accounts.Caller, in *Input) error {
+	if old := caller.Context["aws:SourceIdentity"]; len(old) > 0 {
+		if in.SourceIdentity != "" && in.SourceIdentity != old[0] {
+			return wire.Denied("The source identity of a session cannot be changed from %s to %s", old[0], in.SourceIdentity)
+		}
+		in.SourceIdentity = old[0]
+	}
+	s.mu.Lock()
+	keys := s.transitive[caller.AccessKeyID]
+	s.mu.Unlock()
+	for _, key := range keys {
+		if _, again := in.Tags[key]; again {
+			return invalid("The tag key %s is transitive and was set by an earlier session of the chain", key)
+		}
+		in.inherited = append(in.inherited, key)
+	}
+	in.Transitive = append(slices.Clone(in.Transitive), keys...)
+	if len(keys) > 0 {
+		in.earlier = caller.Context
+	}
+	return nil
 }
 
 func (in *Input) validate(caller accounts.Caller) error {
+	if strings.HasSuffix(caller.ARN, ":root") && caller.RoleARN == "" {
+		// Source: STS API Reference, AssumeRole: "You cannot call AssumeRole by using AWS account root user
+		// credentials" (AWS-documented; the text is the observed one).
+		return wire.Denied("Roles may not be assumed by root accounts.")
+	}
 	if f := strings.SplitN(in.RoleARN, ":", 6); len(f) != 6 || f[2] != "iam" || !strings.HasPrefix(f[5], "role/") {
 		return invalid("%s is invalid", in.RoleARN)
 	}
@@ -79,8 +131,11 @@ func (in *Input) validate(caller accounts.Caller) error {
 	if n := len(in.ExternalID); n > 0 && (n < 2 || n > 1224 || !externalID.MatchString(in.ExternalID)) {
 		return invalid("Value at 'externalId' failed to satisfy constraint: 2 to 1224 characters of [\\w+=,.@:\\/-]")
 	}
-	if len(in.Tags) > maxTags {
-		return invalid("a session takes %d tags at most", maxTags)
+	if in.SourceIdentity != "" && !sessionName.MatchString(in.SourceIdentity) {
+		return invalid("Value at 'sourceIdentity' failed to satisfy constraint: 2 to 64 characters of [\\w+=,.@-]")
+	}
+	if err := in.validateTags(); err != nil {
+		return err
 	}
 	if in.Duration == 0 {
 		in.Duration = defaultDuration
@@ -94,6 +149,23 @@ func (in *Input) validate(caller accounts.Caller) error {
 	return nil
 }
 
+func (in *Input) validateTags() error {
+	if len(in.Tags) > maxTags {
+		return invalid("a session takes %d tags at most", maxTags)
+	}
+	for k, v := range in.Tags {
+		if k == "" || len(k) > 128 || len(v) > 256 || strings.HasPrefix(strings.ToLower(k), "aws:") {
+			return invalid("the tag %q: a key has 1 to 128 characters and no prefix aws:, a value 256 at most", k)
+		}
+	}
+	for _, k := range in.Transitive {
+		if _, ok := in.Tags[k]; !ok {
+			return invalid("the transitive tag key %s is not among the tags", k)
+		}
+	}
+	return nil
+}
+
 // decide asks for sts:AssumeRole, and for the further actions that tags and a source identity need.
 func (s *Service) decide(caller accounts.Caller, role *accounts.Role, exists bool, in Input) error {
 	context := map[string][]string{"sts:RoleSessionName": {in.SessionName}}
@@ -103,6 +175,9 @@ func (s *Service) decide(caller accounts.Caller, role *accounts.Role, exists boo
 	for k, v := range in.Tags {
 		context["aws:RequestTag/"+k] = []string{v}
 		context["aws:TagKeys"] = append(context["aws:TagKeys"], k)
+	}
+	if len(in.Transitive) > 0 {
+		context["sts:TransitiveTagKeys"] = in.Transitive
 	}
 	if in.SourceIdentity != "" {
 		context["sts:SourceIdentity"] = []string{in.SourceIdentity}
@@ -152,17 +227,16 @@ func sessionPolicies(texts []string) ([]iam.Policy, error) {
 }
 
 // sessionContext are the condition keys that every call of the session will carry.
-func sessionContext(caller accounts.Caller, in Input) map[string][]string {
+func (in Input) sessionContext() map[string][]string {
 	context := map[string][]string{}
 	for k, v := range in.Tags {
 		context["aws:PrincipalTag/"+k] = []string{v}
 	}
-	identity := in.SourceIdentity
-	if inherited := caller.Context["aws:SourceIdentity"]; identity == "" && len(inherited) > 0 {
-		identity = inherited[0] // persists through chains
+	for _, k := range in.inherited {
+		context["aws:PrincipalTag/"+k] = in.earlier["aws:PrincipalTag/"+k]
 	}
-	if identity != "" {
-		context["aws:SourceIdentity"] = []string{identity}
+	if in.SourceIdentity != "" {
+		context["aws:SourceIdentity"] = []string{in.SourceIdentity}
 	}
 	return context
 }

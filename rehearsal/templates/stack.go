@@ -110,6 +110,8 @@ func (s *Service) Create(ctx context.Context, caller accounts.Caller, region str
 	}
 	st := &Stack{
 		ID: stackARN(region, caller.Account, in.Name, randomID()), Name: in.Name, Account: caller.Account, Region: region,
+		// Set here and not by the work: who asks right after the answer must already see it.
+		Status:  "CREATE_IN_PROGRESS",
 		Created: s.deps.Clock.Now(), Parameters: sc.parameters, Capabilities: in.Capabilities, Outputs: map[string]string{},
 		template: sc.template, made: sc.made, properties: map[string]map[string]any{}, caller: caller,
 	}

@@ -22,7 +22,7 @@ type printer struct {
 	out   io.Writer
 	color bool
 	began time.Time
-	seen  map[string]bool // border crossings told in this release
+	seen  map[string]bool // what was told in this release
 }
 
 // NewNarrator writes to out, with colours if asked.
@@ -98,6 +98,9 @@ func (n Narrator) Event(e journal.Event) {
 			n.line(2, "%s %s: %s", data.LogicalID, n.status(data.Status), data.Reason)
 		}
 	case codepipeline.ActionStateChange:
+		if !n.news(data.Execution + data.Stage + data.Action.Name + data.Action.Status) {
+			return // the same state again, with a detail more
+		}
 		text := fmt.Sprintf("%-8s %-8s %s", data.Stage, data.Action.Name, n.status(data.Action.Status))
 		if why := data.Action.Message + data.Action.Summary; why != "" && data.Action.Status != codepipeline.InProgress {
 			text += "  " + n.paint(dim, why)
@@ -125,11 +128,7 @@ func (n Narrator) Call(c journal.Call) {
 		return
 	}
 	key := c.Principal + c.Action + c.Resource[:strings.LastIndexAny("/"+c.Resource, "/:")]
-	n.p.mu.Lock()
-	known := n.p.seen[key]
-	n.p.seen[key] = true
-	n.p.mu.Unlock()
-	if known && !denied {
+	if !n.news(key) && !denied {
 		return
 	}
 	n.line(2, "%s %s %s", n.paint(cyan, "border "+letter(c.Caller)+"->"+letter(c.Account)), c.Action, c.Resource)
@@ -141,6 +140,18 @@ func (n Narrator) Call(c journal.Call) {
 	if denied && c.Remedy != "" {
 		n.line(3, "add %s", c.Remedy)
 	}
+}
+
+// news says whether key was not told yet in this release.
+func (n Narrator) news(key string) bool {
+	if n.p == nil {
+		return false
+	}
+	n.p.mu.Lock()
+	defer n.p.mu.Unlock()
+	known := n.p.seen[key]
+	n.p.seen[key] = true
+	return !known
 }
 
 func (n Narrator) status(s string) string {

@@ -12,7 +12,6 @@ import (
 // watch collects what happens during one release. The rehearsal calls it on its own goroutines.
 type watch struct {
 	ended        chan codepipeline.ExecutionStateChange
-	execution    string // ID of the one that the push started; empty until it began
 	deployed     func() // called while the pipeline is held after the Deploy action succeeded
 	invalidation cloudfront.Invalidation
 }

@@ -43,6 +43,8 @@ type Options struct {
 	// Median is how long an invalidation takes until half the points of presence are done. The
 	// rehearsal's functions live in wall time, so it is short. 0 means 1.2 s.
 	Median time.Duration
+	// Empty leaves the accounts as AWS opens them: nothing is deployed.
+	Empty bool
 	// World adjusts the rehearsal before it starts; tests use it.
 	World func(*rehearsal.Options)
 	// Observe sees the rehearsal before anything is deployed; nil observes nothing.
@@ -116,6 +118,9 @@ func (s *Stage) start(ctx context.Context) error {
 	if s.options.Observe != nil {
 		s.options.Observe(s.World)
 	}
+	if s.options.Empty {
+		return nil
+	}
 	err = s.deploy(ctx)
 	s.setUp = elapsed(began)
 	return err
@@ -145,7 +150,7 @@ func (s *Stage) Config(account string) aws.Config {
 func (s *Stage) deploy(ctx context.Context) error {
 	code := map[string]string{PipelineAccount: "pipeline-job", DeliveryAccount: "invalidator"}
 	for account, function := range code {
-		zip, err := os.ReadFile(filepath.Join(s.options.Lambdas, function+"_"+architecture()+".zip"))
+		zip, err := os.ReadFile(filepath.Join(s.options.Lambdas, function+"_"+Architecture()+".zip"))
 		if err != nil {
 			return fmt.Errorf("read the Lambda code: %w", err)
 		}
@@ -172,7 +177,7 @@ func (s *Stage) deployStack(ctx context.Context, account, template, function str
 	}
 	given := map[string]string{
 		"Name": name, "DeliveryAccount": DeliveryAccount, "CodeBucket": codeBucket(account), "CodeKey": function + ".zip",
-		"Architecture": architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
+		"Architecture": Architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
 	}
 	for k, v := range s.Outputs {
 		given[k] = v
@@ -204,8 +209,8 @@ func (s *Stage) deployStack(ctx context.Context, account, template, function str
 
 func codeBucket(account string) string { return name + "-code-" + account }
 
-// architecture is this machine's, in Lambda's words.
-func architecture() string {
+// Architecture is this machine's, in Lambda's words.
+func Architecture() string {
 	if runtime.GOARCH == "arm64" {
 		return "arm64"
 	}
