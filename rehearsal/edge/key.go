@@ -44,10 +44,10 @@ func canonical(path string) string {
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		switch {
-		case c == '%' && i+2 < len(path):
+		case c == '%' && i+2 < len(path) && isHex(path[i+1]) && isHex(path[i+2]):
 			b.WriteString(strings.ToUpper(path[i : i+3]))
 			i += 2
-		case c <= ' ' || c >= 0x7f || strings.IndexByte("<>\"{}|\\^`", c) >= 0:
+		case c <= ' ' || c >= 0x7f || strings.IndexByte("%<>\"{}|\\^`", c) >= 0:
 			b.WriteByte('%')
 			b.WriteByte(digits[c>>4])
 			b.WriteByte(digits[c&15])
@@ -56,6 +56,10 @@ func canonical(path string) string {
 		}
 	}
 	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // acceptEncoding keeps of Accept-Encoding what the policy caches by. HTTP/1.0 viewers get no
