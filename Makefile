@@ -7,7 +7,7 @@ LAMBDAS  = dist/lambda
 ZIPS     = $(foreach f,pipeline-job invalidator,$(foreach a,arm64 x86_64,$(LAMBDAS)/$(f)_$(a).zip))
 SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum)
 
-.PHONY: help demo test check unit infra lambdas templates setup fmt clean
+.PHONY: help demo test soak bench fuzz check unit infra lambdas templates setup fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,25 @@ unit: lambdas
 
 infra: ## Test the CDK constructs, and that templates/ is what they synthesise
 	cd infra && $(GO) vet ./... && $(GO) test -timeout 10m ./...
+
+bench: bin/unstale lambdas ## Measure beside what people use today; BENCH=-strict fails when a target is missed
+	$(GO) run ./bench $(BENCH)
+
+SOAK ?= 2m
+
+soak: lambdas ## Random faults, kills and delays on random releases for SOAK; SEED=n draws the same again
+	@$(GO) test -c -o bin/soak ./test/matrix
+	@cd test/matrix && ../../bin/soak -test.run '^TestSoak$$' -test.timeout 0 -soak $(SOAK) $(if $(SEED),-seed $(SEED))
+
+FUZZTIME ?= 10s
+
+fuzz: ## Run every fuzz target, one after the other, for FUZZTIME each; make test runs their seeds
+	@set -e; for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "$${dir#$(CURDIR)/} $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
 
 templates: ## Synthesise templates/ anew
 	cd infra && $(GO) run ./cmd/synth

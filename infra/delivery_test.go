@@ -7,7 +7,7 @@ import (
 )
 
 func TestInvalidatorIsReachedByItsAliasOnly(t *testing.T) {
-	made, outputs := render(t, "delivery-relay", deliveryParameters())
+	made, outputs := render(t, "delivery-relay", given(t, "delivery-relay"))
 	permission := made["InvalidatorPermission"].Properties
 	want := map[string]any{
 		"FunctionName": "<InvalidatorAlias>", // the ARN of the alias, hence a policy of the alias
@@ -28,7 +28,7 @@ func TestInvalidatorIsReachedByItsAliasOnly(t *testing.T) {
 // A version is immutable: what it freezes has to be in its description, whose change replaces it.
 func TestVersionChangesWithAllItFreezes(t *testing.T) {
 	describe := func(pairs ...string) string {
-		made, _ := render(t, "delivery-relay", with(deliveryParameters(), pairs...))
+		made, _ := render(t, "delivery-relay", with(given(t, "delivery-relay"), pairs...))
 		return made["InvalidatorVersion"].Properties["Description"].(string)
 	}
 	first := describe()
@@ -55,8 +55,8 @@ func TestInvalidatorKnowsItsOneDistribution(t *testing.T) {
 		parameters map[string]string
 		id         string
 	}{
-		{deliveryParameters(), "<SiteDistribution>"},
-		{with(deliveryParameters(), "ExistingDistributionId", "E9"), "E9"},
+		{given(t, "delivery-relay"), "<SiteDistribution>"},
+		{with(given(t, "delivery-relay"), "ExistingDistributionId", "E9"), "E9"},
 	} {
 		made, outputs := render(t, "delivery-relay", c.parameters)
 		variables := at(t, made["InvalidatorFunction"].Properties, "Environment", "Variables")
@@ -77,12 +77,12 @@ func TestFunctionsWriteToALogThatEnds(t *testing.T) {
 	for _, c := range []struct{ template, function, log, role string }{
 		{"delivery-relay", "InvalidatorFunction", "InvalidatorLog", "/aws/lambda/shop-of-the-rising-s-invalidator"},
 		{"pipeline-relay", "JobFunction", "JobLog", "/aws/lambda/shop-of-the-rising-s-job"},
+		{"pipeline-assume", "JobFunction", "JobLog", "/aws/lambda/shop-of-the-rising-s-job"},
+		{"delivery-direct", "JobFunction", "JobLog", "/aws/lambda/shop-of-the-rising-s-job"},
+		{"same-account", "JobFunction", "JobLog", "/aws/lambda/shop-of-the-rising-s-job"},
+		{"pipeline-job", "JobFunction", "JobLog", "/aws/lambda/shop-of-the-rising-s-job"},
 	} {
-		parameters := deliveryParameters()
-		if c.template == "pipeline-relay" {
-			parameters = pipelineParameters()
-		}
-		made, _ := render(t, c.template, parameters)
+		made, _ := render(t, c.template, given(t, c.template))
 		if group := at(t, made[c.function].Properties, "LoggingConfig", "LogGroup"); group != "<"+c.log+">" {
 			t.Errorf("%s logs to %v", c.function, group)
 		}
@@ -96,7 +96,7 @@ func TestFunctionsWriteToALogThatEnds(t *testing.T) {
 }
 
 func TestSiteIsPrivateAndFallsBack(t *testing.T) {
-	made, _ := render(t, "delivery-relay", deliveryParameters())
+	made, _ := render(t, "delivery-relay", given(t, "delivery-relay"))
 	config := at(t, made["SiteDistribution"].Properties, "DistributionConfig")
 	if at(t, config, "DefaultRootObject") != "index.html" || at(t, config, "HttpVersion") != "http2and3" {
 		t.Errorf("distribution %v", config)
@@ -132,9 +132,9 @@ func TestSiteIsPrivateAndFallsBack(t *testing.T) {
 
 // Base names the deploy role before it exists; delivery has to make it under that very name.
 func TestDeployRoleIsTheOneThatBaseNames(t *testing.T) {
-	delivery, _ := render(t, "delivery-relay", deliveryParameters())
+	delivery, _ := render(t, "delivery-relay", given(t, "delivery-relay"))
 	name := delivery["DeployRole"].Properties["RoleName"].(string)
-	base, _ := render(t, "pipeline-base", baseParameters())
+	base, _ := render(t, "pipeline-base", given(t, "pipeline-base"))
 	want := "arn:aws:iam::222222222222:role/" + name
 	for _, statement := range []any{
 		at(t, base["ArtifactsBucketPolicy"].Properties, "PolicyDocument", "Statement", 1),
@@ -148,15 +148,15 @@ func TestDeployRoleIsTheOneThatBaseNames(t *testing.T) {
 	}
 	trust := at(t, delivery["DeployRole"].Properties, "AssumeRolePolicyDocument", "Statement", 0)
 	if at(t, trust, "Principal", "AWS") != "arn:aws:iam::333333333333:root" ||
-		at(t, trust, "Condition", "ArnEquals", "aws:PrincipalArn") != deliveryParameters()["PipelineRoleArn"] {
+		at(t, trust, "Condition", "ArnEquals", "aws:PrincipalArn") != deployed["PipelineRoleArn"] {
 		t.Errorf("the deploy role trusts %v", trust)
 	}
 }
 
 func TestDeployRoleWritesTheRightBucket(t *testing.T) {
 	for bucket, parameters := range map[string]map[string]string{
-		"<SiteBucket>": deliveryParameters(),
-		"mine":         with(deliveryParameters(), "ExistingDistributionId", "E9", "ExistingBucketName", "mine"),
+		"<SiteBucket>": given(t, "delivery-relay"),
+		"mine":         with(given(t, "delivery-relay"), "ExistingDistributionId", "E9", "ExistingBucketName", "mine"),
 	} {
 		made, outputs := render(t, "delivery-relay", parameters)
 		statement := at(t, made["DeployRole"].Properties, "Policies", 0, "PolicyDocument", "Statement", 0)

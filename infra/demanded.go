@@ -1,5 +1,10 @@
 package infra
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Grants that AWS documents as needed and that a release does not exercise. Each set stands in a statement of its own, so
 // that the statement beside it is exactly what is exercised.
 var (
@@ -13,8 +18,8 @@ var (
 	documentedStore          = []string{
 		"s3:GetObjectVersion", "s3:PutObjectAcl", "s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation",
 	}
-	documentedSource = []string{"codecommit:CancelUploadArchive"}
-	documentedJob    = []string{"lambda:ListFunctions"}
+	documentedSource  = []string{"codecommit:CancelUploadArchive"}
+	documentedMachine = []string{"states:DescribeStateMachine"}
 )
 
 // Demand is one action that stands in a template because AWS's documentation asks for it, not because a release uses it.
@@ -29,29 +34,64 @@ type Demand struct {
 const (
 	crossAccountGuide = "CodePipeline User Guide, pipelines-create-cross-account"
 	serviceRoleGuide  = "CodePipeline User Guide, how-to-custom-role"
-	lambdaActionGuide = "CodePipeline User Guide, actions-invoke-lambda-function"
 	buildRoleGuide    = "CodeBuild User Guide, setting-up-service-role"
 	statusCodesGuide  = "CloudFront Developer Guide, HTTPStatusCodes: 404 is cached always, 403 only with a max-age"
 )
 
+// demands is what one template grants as documented.
+type demands struct {
+	template string
+	all      []Demand
+}
+
+func (d *demands) add(logicalID, sid, source string, actions []string) {
+	for _, action := range actions {
+		d.all = append(d.all, Demand{d.template, logicalID, sid, action, source})
+	}
+}
+
+func (d *demands) site() {
+	d.add("SiteBucketPolicy", "DistributionSeesWhatIsMissing", statusCodesGuide, []string{"s3:ListBucket"})
+}
+
+func (d *demands) reader(role string) {
+	d.add(role, "ReadArtifactsAsDocumented", crossAccountGuide, documentedArtifactRead)
+	d.add(role, "UseKeyAsDocumented", crossAccountGuide, documentedKeyUse)
+}
+
+func (d *demands) pipeline() {
+	d.add("PipelineBuildRole", "ArtifactsAsDocumented", buildRoleGuide, documentedBuildArtifacts)
+	d.add("PipelineBuildRole", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse)
+	d.add("PipelinePolicy", "ArtifactsAsDocumented", serviceRoleGuide, documentedStore)
+	d.add("PipelinePolicy", "SourceAsDocumented", serviceRoleGuide, documentedSource)
+	d.add("PipelinePolicy", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse)
+}
+
 // Demanded lists those grants: in order of template, resource, statement.
 func Demanded() []Demand {
-	var all []Demand
-	add := func(template, logicalID, sid, source string, actions ...string) {
-		for _, action := range actions {
-			all = append(all, Demand{template, logicalID, sid, action, source})
+	base := &demands{template: "pipeline-base"}
+	base.add("ArtifactsBucketPolicy", "DeployRoleReadsAsDocumented", crossAccountGuide, documentedArtifactRead)
+	base.add("ArtifactsKey", "DeployRoleUsesKeyAsDocumented", crossAccountGuide, documentedKeyUse)
+	same := &demands{template: string(SameAccount)}
+	same.site()
+	same.pipeline()
+	all := append(base.all, same.all...)
+	for _, route := range crossing() {
+		delivery := &demands{template: "delivery-" + string(route)}
+		delivery.site()
+		delivery.reader("DeployRole")
+		pipeline := &demands{template: "pipeline-" + string(route)}
+		pipeline.pipeline()
+		if route == Direct {
+			delivery.reader("JobActionRole")
 		}
+		if route == States {
+			pipeline.add("PipelinePolicy", "MachineAsDocumented", serviceRoleGuide, documentedMachine)
+		}
+		all = append(append(all, delivery.all...), pipeline.all...)
 	}
-	add("delivery-relay", "DeployRole", "ReadArtifactsAsDocumented", crossAccountGuide, documentedArtifactRead...)
-	add("delivery-relay", "DeployRole", "UseKeyAsDocumented", crossAccountGuide, documentedKeyUse...)
-	add("delivery-relay", "SiteBucketPolicy", "DistributionSeesWhatIsMissing", statusCodesGuide, "s3:ListBucket")
-	add("pipeline-base", "ArtifactsBucketPolicy", "DeployRoleReadsAsDocumented", crossAccountGuide, documentedArtifactRead...)
-	add("pipeline-base", "ArtifactsKey", "DeployRoleUsesKeyAsDocumented", crossAccountGuide, documentedKeyUse...)
-	add("pipeline-relay", "PipelineBuildRole", "ArtifactsAsDocumented", buildRoleGuide, documentedBuildArtifacts...)
-	add("pipeline-relay", "PipelineBuildRole", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse...)
-	add("pipeline-relay", "PipelinePolicy", "ArtifactsAsDocumented", serviceRoleGuide, documentedStore...)
-	add("pipeline-relay", "PipelinePolicy", "FindJobAsDocumented", lambdaActionGuide, documentedJob...)
-	add("pipeline-relay", "PipelinePolicy", "SourceAsDocumented", serviceRoleGuide, documentedSource...)
-	add("pipeline-relay", "PipelinePolicy", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse...)
+	slices.SortStableFunc(all, func(a, b Demand) int {
+		return cmp.Or(cmp.Compare(a.Template, b.Template), cmp.Compare(a.LogicalID, b.LogicalID), cmp.Compare(a.Sid, b.Sid))
+	})
 	return all
 }

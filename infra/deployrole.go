@@ -24,8 +24,6 @@ type DeployRoleProps struct {
 // refuses.
 func NewDeployRole(scope constructs.Construct, id string, props DeployRoleProps) awsiam.CfnRole {
 	requireEnvironment(scope, "deploy role "+id)
-	site := sub("arn:${AWS::Partition}:s3:::${Bucket}/*", map[string]string{"Bucket": props.SiteBucket})
-	artifacts := props.ArtifactBucketARN
 	return awsiam.NewCfnRole(scope, jsii.String(id), &awsiam.CfnRoleProps{
 		RoleName:    jsii.String(props.Name + "-deploy"),
 		Description: jsii.String("What the pipeline may do here: copy a release into the site's bucket"),
@@ -35,20 +33,29 @@ func NewDeployRole(scope constructs.Construct, id string, props DeployRoleProps)
 		}),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
 			PolicyName: jsii.String("deploy"),
-			PolicyDocument: document(
-				statement{sid: "WriteSite", actions: []string{"s3:PutObject"}, resources: []string{site}},
-				statement{sid: "ReadArtifacts", actions: []string{"s3:GetObject"}, resources: []string{artifacts + "/*"}},
-				statement{
-					sid: "ReadArtifactsAsDocumented", actions: documentedArtifactRead,
-					resources: []string{artifacts, artifacts + "/*"},
-				},
-				statement{
-					sid: "DecryptArtifacts", actions: []string{"kms:Decrypt"}, resources: []string{props.ArtifactKeyARN},
-				},
-				statement{
-					sid: "UseKeyAsDocumented", actions: documentedKeyUse, resources: []string{props.ArtifactKeyARN},
-				},
-			),
+			PolicyDocument: document(append([]statement{writeSite(props.SiteBucket)},
+				readArtifacts(props.ArtifactBucketARN, props.ArtifactKeyARN)...)...),
 		}},
 	})
+}
+
+// writeSite lets the deploy action add and overwrite files of the site.
+func writeSite(bucket string) statement {
+	return statement{
+		sid: "WriteSite", actions: []string{"s3:PutObject"},
+		resources: []string{sub("arn:${AWS::Partition}:s3:::${Bucket}/*", map[string]string{"Bucket": bucket})},
+	}
+}
+
+// readArtifacts lets a role of another account read what the pipeline hands to its action.
+func readArtifacts(bucketARN, keyARN string) []statement {
+	return []statement{
+		{sid: "ReadArtifacts", actions: []string{"s3:GetObject"}, resources: []string{bucketARN + "/*"}},
+		{
+			sid: "ReadArtifactsAsDocumented", actions: documentedArtifactRead,
+			resources: []string{bucketARN, bucketARN + "/*"},
+		},
+		{sid: "DecryptArtifacts", actions: []string{"kms:Decrypt"}, resources: []string{keyARN}},
+		{sid: "UseKeyAsDocumented", actions: documentedKeyUse, resources: []string{keyARN}},
+	}
 }

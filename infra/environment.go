@@ -14,7 +14,7 @@ import (
 func requireEnvironment(scope constructs.Construct, what string) {
 	stack := awscdk.Stack_Of(scope)
 	var missing string
-	switch account, region := unknown(stack.Account()), unknown(stack.Region()); {
+	switch account, region := isToken(stack.Account()), isToken(stack.Region()); {
 	case account && region:
 		missing = "account and region"
 	case account:
@@ -27,8 +27,6 @@ func requireEnvironment(scope constructs.Construct, what string) {
 	panic(fmt.Sprintf("place %s in stack %s: its %s is unknown; set both values of StackProps.Env, Account and Region",
 		what, *stack.Node().Path(), missing))
 }
-
-func unknown(value *string) bool { return *awscdk.Token_IsUnresolved(value) }
 
 // keep makes CloudFormation leave a resource behind when its stack goes or the resource is replaced. A creation that is
 // rolled back still deletes it, so that a second try finds the name free.

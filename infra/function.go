@@ -17,8 +17,10 @@ const logDays = 30
 // the function. Use a new key for every build: CloudFormation sees a new key, not new content.
 type Code struct {
 	Bucket, Key  string
-	Architecture string // "arm64" or "x86_64"
+	Architecture string // "arm64" (default) or "x86_64"
 }
+
+func (c Code) architecture() string { return firstOf(c.Architecture, "arm64") }
 
 // program is what differs between our two functions; all run the Go binary "bootstrap" on provided.al2023.
 type program struct {
@@ -53,7 +55,7 @@ func newFunction(scope constructs.Construct, p program, log awslogs.CfnLogGroup)
 		Description:   jsii.String(p.description),
 		Runtime:       jsii.String("provided.al2023"),
 		Handler:       jsii.String("bootstrap"),
-		Architectures: jsii.Strings(p.code.Architecture),
+		Architectures: jsii.Strings(p.code.architecture()),
 		Code: &awslambda.CfnFunction_CodeProperty{
 			S3Bucket: jsii.String(p.code.Bucket),
 			S3Key:    jsii.String(p.code.Key),

@@ -1,147 +1,167 @@
 package infra
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// InvalidateActionProps describes the pipeline side of a route to one target. Every field is needed.
+// defaultTargetName is how UserParameters select the target where no name is given.
+const defaultTargetName = "site"
+
+// InvalidateActionProps describes the pipeline side of a route to one target. What a route does not mention is left alone.
+// ARNs of the delivery account follow from Name and DeliveryAccount where they are not given.
 type InvalidateActionProps struct {
-	Name           string // prefix of the names of what is made
-	Route          Route
-	TargetName     string // the name by which a pipeline's UserParameters select the target
-	Distribution   string // ID of the distribution in the delivery account
-	InvalidatorARN string // [Target.InvalidatorARN], the alias
-	JobRoleName    string // role made by [NewJobRole]
-	Median         string // how long an invalidation takes to complete, as a Go duration: where waiting begins
-	Code           Code   // the job function
+	Name         string // prefix of the names of what is made; default "unstale", the same on both sides
+	Route        Route  // default [Assume]
+	TargetName   string // the name by which a pipeline's UserParameters select the target; default "site"
+	Distribution string // needed, except by [Direct]: ID of the distribution
+
+	// DeliveryAccount is the account of the distribution; needed unless the ARN below that the route takes is given.
+	DeliveryAccount string
+
+	// RoleARN is the role of the delivery account that is taken on: the purge role of [Assume] and [States], the action
+	// role of [Direct]. The pipeline side may take on this role and no other.
+	RoleARN string
+	// ExternalID is what the purge role asks for; [Assume] needs it.
+	ExternalID string
+	// InvalidatorARN is the alias of the invalidator, the one function that the job function may invoke. [Relay].
+	InvalidatorARN string
+	// FunctionName is the job function of the delivery account; default NAME-job. [Direct].
+	FunctionName string
+
+	// RoleName is a role that exists already, made by [NewJobRole], [NewMachineRole] or [NewCallbackRole]; its power is
+	// attached here. Empty: the role is made here too. With [Relay] the delivery side cannot be deployed before it exists.
+	RoleName string
+
+	// Median is how long an invalidation takes to complete, as a Go duration: where waiting begins; default "10s".
+	// Not for [States], whose waits are fixed, nor for [Direct], where [TargetProps] has it.
+	Median string
+	// Code is the job function; [Assume], [Relay] and [SameAccount] need it.
+	Code Code
 }
 
-// InvalidateAction is the pipeline side of a route.
+// InvalidateAction is the pipeline side of a route. Of Function and Machine there is one, with [Direct] neither.
 type InvalidateAction struct {
 	constructs.Construct
 	Function awslambda.CfnFunction
-	Policy   awsiam.CfnRolePolicy // the job role's: a pipeline that starts at once has to depend on it
-	target   string
+	Machine  awsstepfunctions.CfnStateMachine
+	// Policy is the role's: a pipeline that starts at once has to depend on it. With [Direct] there is none.
+	Policy awsiam.CfnRolePolicy
+	run    run
 }
 
-// NewInvalidateAction makes the job function that a pipeline's Lambda action invokes, and gives the job role its power: to
-// invoke the target's invalidator, to answer the job, to write its log. Targets are part of the function's configuration:
-// who may edit the pipeline selects among them and gains no other.
+// NewInvalidateAction makes what the Purge action of a pipeline runs, and gives its role exactly the power for one target:
+//
+//   - [Assume]: the job function, which may assume the target's purge role.
+//   - [Relay]: the job function, which may invoke the target's invalidator.
+//   - [SameAccount]: the job function, which may invalidate the distribution.
+//   - [Direct]: the callback role, through which the target's job function may answer jobs.
+//   - [States]: the state machine, which may take on the target's purge role.
+//
+// Job functions may also answer jobs and write their log. Targets are part of the function's or the machine's own
+// configuration: who may edit the pipeline selects among them and gains no other. It panics, as CDK's constructs do, where a
+// property that the route needs is missing, and see [requireEnvironment].
 func NewInvalidateAction(scope constructs.Construct, id string, props InvalidateActionProps) InvalidateAction {
-	if props.Route != Relay {
-		panic(fmt.Sprintf("make invalidate action %s: route %q is not one of: %s", id, props.Route, Relay))
+	what := "invalidate action " + id
+	requireEnvironment(scope, what)
+	props = props.withDefaults()
+	build := map[Route]func(constructs.Construct, string, InvalidateActionProps) InvalidateAction{
+		Assume: newJobAction, Relay: newJobAction, SameAccount: newJobAction, Direct: newDirectAction, States: newStatesAction,
+	}[props.Route]
+	if build == nil {
+		refuseRoute(what, props.Route, Routes())
 	}
-	requireEnvironment(scope, "invalidate action "+id)
-	c := constructs.NewConstruct(scope, jsii.String(id))
-	log := newLog(c, "/aws/lambda/"+props.Name+"-job")
+	return build(constructs.NewConstruct(scope, jsii.String(id)), what, props)
+}
+
+func (p InvalidateActionProps) withDefaults() InvalidateActionProps {
+	p.Route = p.Route.orDefault()
+	p.Name = firstOf(p.Name, defaultName)
+	p.TargetName = firstOf(p.TargetName, defaultTargetName)
+	p.FunctionName = firstOf(p.FunctionName, p.Name+"-job")
+	if p.DeliveryAccount == "" {
+		return p
+	}
+	p.InvalidatorARN = firstOf(p.InvalidatorARN, InvalidatorARN(p.Name, p.DeliveryAccount))
+	if p.Route == Direct {
+		p.RoleARN = firstOf(p.RoleARN, ActionRoleARN(p.Name, p.DeliveryAccount))
+	}
+	p.RoleARN = firstOf(p.RoleARN, PurgeRoleARN(p.Name, p.DeliveryAccount))
+	return p
+}
+
+// newJobAction makes the job function of the routes whose job function runs in the pipeline account.
+func newJobAction(c constructs.Construct, what string, props InvalidateActionProps) InvalidateAction {
+	demand(what, props.Route, need{"Distribution", props.Distribution}, need{"Code", props.Code.Key})
+	targets, power := props.crossing(what)
+	roleName, roleARN := props.RoleName, ownRoleARN(props.RoleName)
+	if roleName == "" {
+		role := NewJobRole(c, "Role", props.Name)
+		roleName, roleARN = *role.Ref(), *role.AttrArn()
+	}
+	log := newJobLog(c, props.Name)
 	policy := awsiam.NewCfnRolePolicy(c, jsii.String("Policy"), &awsiam.CfnRolePolicyProps{
-		RoleName:       jsii.String(props.JobRoleName),
+		RoleName:       jsii.String(roleName),
 		PolicyName:     jsii.String("job"),
-		PolicyDocument: jobPolicy(props.InvalidatorARN, *log.AttrArn()),
+		PolicyDocument: document(power, answerJob(), writeOwnLog(*log.AttrArn())),
 	})
-	function := newFunction(c, jobProgram(props), log)
-	// The action's event is delivered asynchronously. The handler fails only when its answer was not accepted; then Lambda
-	// tries again. An event older than the 20 minutes of CodePipeline's patience belongs to a stage that has failed.
-	awslambda.NewCfnEventInvokeConfig(c, jsii.String("Retries"), &awslambda.CfnEventInvokeConfigProps{
-		FunctionName:             function.Ref(),
-		Qualifier:                jsii.String("$LATEST"),
-		MaximumRetryAttempts:     jsii.Number(2),
-		MaximumEventAgeInSeconds: jsii.Number(1200),
-	})
-	return InvalidateAction{Construct: c, Function: function, Policy: policy, target: props.TargetName}
-}
-
-func jobProgram(props InvalidateActionProps) program {
-	targets := sub(`{"${Target}":{"route":"`+string(props.Route)+
-		`","function":"${Function}","distribution":"${Distribution}"}}`,
-		map[string]string{
-			"Target": props.TargetName, "Function": props.InvalidatorARN, "Distribution": props.Distribution,
-		})
-	role := sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Role}", map[string]string{"Role": props.JobRoleName})
-	return program{
-		name:        props.Name + "-job",
-		description: "Purges a release's targets for CodePipeline and answers the job",
-		roleARN:     role,
-		code:        props.Code,
-		memory:      256,
-		timeout:     90, // longer than it waits for one completion (25 s) and for viewers, before it hands over by token
-		environment: map[string]string{"UNSTALE_TARGETS": targets, "UNSTALE_MEDIAN": props.Median},
+	function := newJob(c, job{
+		name: props.Name, roleARN: roleARN, code: props.Code, targets: targets, median: props.Median,
+	}, log)
+	return InvalidateAction{
+		Construct: c, Function: function, Policy: policy,
+		run: lambdaRun(*function.Ref(), *function.AttrArn(), props.TargetName),
 	}
 }
 
-// jobPolicy: PutJob*Result have no resource level (Service Authorization Reference, AWS CodePipeline), hence "*".
-func jobPolicy(invalidatorARN, logARN string) map[string]any {
-	return document(
-		statement{
-			sid: "InvokeInvalidator", actions: []string{"lambda:InvokeFunction"}, resources: []string{invalidatorARN},
-		},
-		statement{
-			sid:       "AnswerJob",
-			actions:   []string{"codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"},
-			resources: []string{"*"},
-		},
-		writeOwnLog(logARN),
-	)
+// crossing is where the three routes of a job function in the pipeline account differ: the target as the function is told
+// of it, and the one grant that reaches it.
+func (p InvalidateActionProps) crossing(what string) (targets string, power statement) {
+	switch p.Route {
+	case Relay:
+		demand(what, Relay, need{"InvalidatorARN or DeliveryAccount", p.InvalidatorARN})
+		return sub(`{"${Target}":{"route":"relay","function":"${Function}","distribution":"${Distribution}"}}`,
+				map[string]string{"Target": p.TargetName, "Function": p.InvalidatorARN, "Distribution": p.Distribution}),
+			statement{
+				sid: "InvokeInvalidator", actions: []string{"lambda:InvokeFunction"}, resources: []string{p.InvalidatorARN},
+			}
+	case Assume:
+		demand(what, Assume, need{"RoleARN or DeliveryAccount", p.RoleARN}, need{"ExternalID", p.ExternalID})
+		checkExternalID(what, p.ExternalID)
+		return sub(`{"${Target}":{"route":"assume","role":"${Role}","externalId":"${ExternalID}","distribution":"${Distribution}"}}`,
+				map[string]string{
+					"Target": p.TargetName, "Role": p.RoleARN, "ExternalID": p.ExternalID, "Distribution": p.Distribution,
+				}),
+			assumePurgeRole(p.RoleARN)
+	default:
+		return sameAccountTarget(p.TargetName, p.Distribution), invalidates(p.Distribution, watched)
+	}
+}
+
+func assumePurgeRole(roleARN string) statement {
+	return statement{sid: "AssumePurgeRole", actions: []string{"sts:AssumeRole"}, resources: []string{roleARN}}
+}
+
+// newDirectAction makes the pipeline account's side of a job function that runs in the delivery account.
+func newDirectAction(c constructs.Construct, what string, props InvalidateActionProps) InvalidateAction {
+	demand(what, Direct, need{"RoleARN or DeliveryAccount", props.RoleARN})
+	if props.RoleName == "" {
+		demand(what, Direct, need{"DeliveryAccount", props.DeliveryAccount})
+		NewCallbackRole(c, "CallbackRole", props.Name, props.DeliveryAccount)
+	}
+	return InvalidateAction{Construct: c, run: directRun(props.RoleARN, props.FunctionName, props.TargetName)}
 }
 
 // Declaration is the action for a stage of a pipeline. Deploy and purge belong into one stage, one after the other by
-// runOrder: two stages would let another release slip between. Artifact is the release that was deployed.
+// runOrder: two stages would let another release slip between. Artifact is the release that was deployed; [States] takes
+// none.
 func (a InvalidateAction) Declaration(artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
-	return &awscodepipeline.CfnPipeline_ActionDeclarationProperty{
-		Name:           jsii.String("Purge"),
-		ActionTypeId:   actionType("Invoke", "Lambda"),
-		Configuration:  map[string]string{"FunctionName": *a.Function.Ref(), "UserParameters": a.userParameters()},
-		InputArtifacts: []*awscodepipeline.CfnPipeline_InputArtifactProperty{{Name: jsii.String(artifact)}},
-		RunOrder:       jsii.Number(runOrder),
-	}
+	return a.run.declaration(artifact, runOrder)
 }
 
-// userParameters selects the target and names the release. CodePipeline puts the execution's ID into it.
-func (a InvalidateAction) userParameters() string {
-	return sub(`{"targets":["${Target}"],"release":"#{codepipeline.PipelineExecutionId}"}`,
-		map[string]string{"Target": a.target})
-}
-
-// grants is what the pipeline's role, or the role of its action, needs to run the action. lambda:ListFunctions has no
-// resource level.
-func (a InvalidateAction) grants() []statement {
-	return []statement{
-		{sid: "InvokeJob", actions: []string{"lambda:InvokeFunction"}, resources: []string{*a.Function.AttrArn()}},
-		{sid: "FindJobAsDocumented", actions: documentedJob, resources: []string{"*"}},
-	}
-}
-
-// actionJSON is the action as `aws codepipeline update-pipeline` takes it, for a pipeline that exists already.
-// BUILD-OUTPUT and the run order are for its owner to set.
-func (a InvalidateAction) actionJSON() string {
-	parameters := `{"targets":["${Target}"],"release":"#{codepipeline.PipelineExecutionId}"}`
-	return a.pasteable(map[string]any{
-		"name":           "Purge",
-		"actionTypeId":   map[string]string{"category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1"},
-		"configuration":  map[string]string{"FunctionName": "${Function}", "UserParameters": parameters},
-		"inputArtifacts": []map[string]string{{"name": "BUILD-OUTPUT"}},
-		"runOrder":       2,
-	}, map[string]string{"Function": *a.Function.Ref(), "Target": a.target})
-}
-
-// grantsJSON is the policy to attach to the role of a pipeline that exists already.
-func (a InvalidateAction) grantsJSON() string {
-	invoke, find := a.grants()[0], a.grants()[1]
-	invoke.resources = []string{"${FunctionARN}"}
-	return a.pasteable(document(invoke, find), map[string]string{"FunctionARN": *a.Function.AttrArn()})
-}
-
-func (a InvalidateAction) pasteable(value any, values map[string]string) string {
-	body, err := json.Marshal(value)
-	if err != nil {
-		panic(fmt.Sprintf("encode the action of %s: %v", *a.Node().Path(), err))
-	}
-	return sub(string(body), values)
-}
+// PipelinePolicy is the policy that the pipeline's role needs to run the action, for [awsiam.CfnRolePolicyProps].
+func (a InvalidateAction) PipelinePolicy() map[string]any { return document(a.run.statements()...) }

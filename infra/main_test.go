@@ -46,7 +46,11 @@ type resource struct {
 	DeletionPolicy, UpdateReplacePolicy string
 }
 
-var templateNames = []string{"pipeline-base", "delivery-relay", "pipeline-relay"} // in order of deployment
+var templateNames = []string{
+	"delivery-assume", "delivery-direct", "delivery-relay", "delivery-states",
+	"pipeline-assume", "pipeline-base", "pipeline-callback", "pipeline-direct", "pipeline-job", "pipeline-machine",
+	"pipeline-relay", "pipeline-states", "same-account",
+}
 
 func load(t *testing.T, name string) template {
 	t.Helper()

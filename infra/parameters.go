@@ -5,8 +5,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// parameters declares the parameters of a stack. Each method declares one and returns a reference to its value. All are
-// strings. A parameter has the name of the output of an earlier stack that it takes, so that outputs are passed on by name.
+// parameters declares the parameters of a stack. Each method declares one and returns a reference to its value. A parameter has the name of the output of an earlier stack that it takes, so that outputs are passed on by name.
 type parameters struct{ stack awscdk.Stack }
 
 func (p parameters) add(name string, props awscdk.CfnParameterProps) string {
@@ -37,22 +36,52 @@ func (p parameters) account(name, description string) string {
 	})
 }
 
-// name is the prefix of all names. The three stacks must agree on it: base names the deploy role before it exists.
+// name is the prefix of all names. All stacks of a route must agree on it: each names roles of the other account before they exist.
 func (p parameters) name() string {
 	return p.add("Name", awscdk.CfnParameterProps{
-		Description:           jsii.String("Prefix of the names of what is made. The same in all three stacks."),
+		Description:           jsii.String("Prefix of the names of what is made. The same in all stacks of both accounts."),
 		Default:               jsii.String("unstale"),
 		AllowedPattern:        jsii.String("[a-z][a-z0-9-]{0,18}[a-z0-9]"),
 		ConstraintDescription: jsii.String("must be 2 to 20 small letters, digits and hyphens, since buckets are named after it"),
 	})
 }
 
-func (p parameters) withPipeline(description string) string {
-	return p.add("WithPipeline", awscdk.CfnParameterProps{
-		Description:   jsii.String(description),
-		Default:       jsii.String("true"),
-		AllowedValues: jsii.Strings("true", "false"),
+// route is asked for where one template serves all routes.
+func (p parameters) route() string {
+	return p.add("Route", awscdk.CfnParameterProps{
+		Description:   jsii.String("The way the border is crossed: what the delivery account has to name depends on it"),
+		Default:       jsii.String(string(Assume)),
+		AllowedValues: jsii.Strings(string(Assume), string(Relay), string(Direct), string(States)),
 	})
+}
+
+func (p parameters) externalID(description string) string {
+	return p.add("ExternalId", awscdk.CfnParameterProps{
+		Description:    jsii.String(description),
+		AllowedPattern: jsii.String(externalIDPattern),
+		MinLength:      jsii.Number(externalIDMin), MaxLength: jsii.Number(externalIDMax),
+		ConstraintDescription: jsii.String("must be 2 to 1224 letters, digits and _+=,.@:/-"),
+	})
+}
+
+func (p parameters) branch() string {
+	return p.add("Branch", awscdk.CfnParameterProps{
+		Description: jsii.String("Branch whose pushes are released"), Default: jsii.String("main"), MinLength: jsii.Number(1),
+	})
+}
+
+// list is a parameter of many values, none unless given, and the condition that there is one. An empty list is a list of
+// one empty text, which no policy takes.
+func (p parameters) list(name, description string) ([]string, awscdk.CfnCondition) {
+	list := awscdk.NewCfnParameter(p.stack, jsii.String(name), &awscdk.CfnParameterProps{
+		Type: jsii.String("CommaDelimitedList"), Description: jsii.String(description), Default: jsii.String(""),
+	}).ValueAsList()
+	values := make([]string, 0, len(*list))
+	for _, value := range *list {
+		values = append(values, *value)
+	}
+	return values, condition(p.stack, "Has"+name,
+		awscdk.Fn_ConditionNot(equals(*awscdk.Fn_Join(jsii.String(""), list), "")))
 }
 
 // code declares where the zip of the stack's function lies.

@@ -24,15 +24,15 @@ const siteCacheControl = "public, max-age=0, s-maxage=31536000"
 // buildImage runs the site's buildspec.yml; it has Node 18 and newer.
 const buildImage = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 
-// PipelineProps describes a pipeline that builds a site and delivers it to another account. Every field is needed.
+// PipelineProps describes a pipeline that builds a site and delivers it. Every field but DeployRoleARN is needed.
 type PipelineProps struct {
 	Name               string // prefix of the names of what is made
 	Branch             string
 	PipelineRoleName   string // role that CodePipeline takes on; its policy is attached here
 	ArtifactBucketName string
 	ArtifactKeyARN     string
-	SiteBucket         string // name of the site's bucket in the delivery account
-	DeployRoleARN      string // made by [NewDeployRole] in the delivery account
+	SiteBucket         string // name of the site's bucket
+	DeployRoleARN      string // made by [NewDeployRole] in the delivery account; empty: the bucket is in this account
 	Purge              InvalidateAction
 }
 
@@ -87,8 +87,7 @@ func NewPipeline(scope constructs.Construct, id string, props PipelineProps) Pip
 	pipeline := awscodepipeline.NewCfnPipeline(c, jsii.String(mainResource), &awscodepipeline.CfnPipelineProps{
 		Name:         jsii.String(props.Name),
 		PipelineType: jsii.String("V2"),
-		RoleArn: sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Role}",
-			map[string]string{"Role": props.PipelineRoleName}),
+		RoleArn:      ownRoleARN(props.PipelineRoleName),
 		ArtifactStore: &awscodepipeline.CfnPipeline_ArtifactStoreProperty{
 			Type:     jsii.String("S3"),
 			Location: jsii.String(props.ArtifactBucketName),
@@ -100,7 +99,9 @@ func NewPipeline(scope constructs.Construct, id string, props PipelineProps) Pip
 		Stages: stages(props, *repository.AttrName(), *build.Ref()),
 	})
 	pipeline.AddResourceDependency(policy, jsii.String("creating a pipeline checks that it may assume its actions' roles"))
-	pipeline.AddResourceDependency(props.Purge.Policy, jsii.String("a pipeline starts as soon as it is created"))
+	if props.Purge.Policy != nil {
+		pipeline.AddResourceDependency(props.Purge.Policy, jsii.String("a pipeline starts as soon as it is created"))
+	}
 	newStart(c, props, repository, pipeline)
 	return Pipeline{Construct: c, Repository: repository, Pipeline: pipeline}
 }
@@ -131,8 +132,10 @@ func stages(props PipelineProps, repository, project string) []*awscodepipeline.
 			"BucketName": props.SiteBucket, "Extract": "true", "CacheControl": siteCacheControl,
 		},
 		InputArtifacts: []*awscodepipeline.CfnPipeline_InputArtifactProperty{{Name: jsii.String(siteArtifact)}},
-		RoleArn:        jsii.String(props.DeployRoleARN),
 		RunOrder:       jsii.Number(1),
+	}
+	if props.DeployRoleARN != "" {
+		deploy.RoleArn = jsii.String(props.DeployRoleARN)
 	}
 	return []*awscodepipeline.CfnPipeline_StageDeclarationProperty{
 		stage("Source", source),
@@ -205,10 +208,18 @@ func pipelinePolicy(props PipelineProps, repositoryARN, projectARN string) map[s
 			sid: "RunBuild", actions: []string{"codebuild:StartBuild", "codebuild:BatchGetBuilds"},
 			resources: []string{projectARN},
 		},
-		{sid: "AssumeDeployRole", actions: []string{"sts:AssumeRole"}, resources: []string{props.DeployRoleARN}},
+		props.deploys(),
 	}
 	statements = append(statements, props.artifacts().grants(documentedStore)...)
-	return document(append(statements, props.Purge.grants()...)...)
+	return document(append(statements, props.Purge.run.statements()...)...)
+}
+
+// deploys lets the deploy action write the site, with a role of the other account or by itself.
+func (p PipelineProps) deploys() statement {
+	if p.DeployRoleARN == "" {
+		return writeSite(p.SiteBucket)
+	}
+	return statement{sid: "AssumeDeployRole", actions: []string{"sts:AssumeRole"}, resources: []string{p.DeployRoleARN}}
 }
 
 // newStart starts the pipeline on a push to the branch.

@@ -20,9 +20,9 @@ type declaredStage struct {
 	}
 }
 
-func renderedStages(t *testing.T) []declaredStage {
+func renderedStages(t *testing.T, template string) []declaredStage {
 	t.Helper()
-	made, _ := render(t, "pipeline-relay", pipelineParameters())
+	made, _ := render(t, template, given(t, template))
 	body, err := json.Marshal(made["Pipeline"].Properties["Stages"])
 	if err != nil {
 		t.Fatal(err)
@@ -34,68 +34,104 @@ func renderedStages(t *testing.T) []declaredStage {
 	return stages
 }
 
+// withPipeline are the templates that make a pipeline.
+var withPipeline = []string{"pipeline-assume", "pipeline-relay", "pipeline-direct", "pipeline-states", "same-account"}
+
 func TestDeployAndPurgeShareOneStageInOrder(t *testing.T) {
-	stages := renderedStages(t)
-	if len(stages) != 3 || stages[0].Name != "Source" || stages[1].Name != "Build" || stages[2].Name != "Deliver" {
-		t.Fatalf("stages %+v", stages)
+	for _, template := range withPipeline {
+		stages := renderedStages(t, template)
+		if len(stages) != 3 || stages[0].Name != "Source" || stages[1].Name != "Build" || stages[2].Name != "Deliver" {
+			t.Fatalf("%s: stages %+v", template, stages)
+		}
+		actions := stages[2].Actions
+		if len(actions) != 2 {
+			t.Fatalf("%s: %d actions in Deliver", template, len(actions))
+		}
+		deploy, purge := actions[0], actions[1]
+		if deploy.Name != "Deploy" || deploy.ActionTypeId.Provider != "S3" || deploy.RunOrder != 1 {
+			t.Errorf("%s: first action %+v", template, deploy)
+		}
+		if purge.Name != "Purge" || purge.ActionTypeId.Category != "Invoke" || purge.RunOrder != 2 {
+			t.Errorf("%s: second action %+v", template, purge)
+		}
+		bucket, role := "site", deployed["DeployRoleArn"]
+		if template == "same-account" {
+			bucket, role = "<SiteBucket>", ""
+		}
+		want := map[string]string{"BucketName": bucket, "Extract": "true", "CacheControl": "public, max-age=0, s-maxage=31536000"}
+		if !reflect.DeepEqual(deploy.Configuration, want) || deploy.RoleArn != role {
+			t.Errorf("%s: deploy %v as %q, want %v as %q", template, deploy.Configuration, deploy.RoleArn, want, role)
+		}
 	}
-	actions := stages[2].Actions
-	if len(actions) != 2 {
-		t.Fatalf("%d actions in Deliver", len(actions))
+}
+
+func TestWhatThePurgeActionRuns(t *testing.T) {
+	for _, c := range []struct{ template, provider, name, role string }{
+		{"pipeline-assume", "Lambda", "<JobFunction>", ""},
+		{"pipeline-relay", "Lambda", "<JobFunction>", ""},
+		{"pipeline-direct", "Lambda", "shop-of-the-rising-s-job", deployed["ActionRoleArn"]},
+		{"same-account", "Lambda", "<JobFunction>", ""},
+	} {
+		actions := renderedStages(t, c.template)[2].Actions
+		purge := actions[1]
+		if purge.ActionTypeId.Provider != c.provider || purge.Configuration["FunctionName"] != c.name || purge.RoleArn != c.role {
+			t.Errorf("%s: the action is %+v", c.template, purge)
+		}
+		if !reflect.DeepEqual(purge.InputArtifacts, actions[0].InputArtifacts) {
+			t.Errorf("%s: deploys %v, purges %v", c.template, actions[0].InputArtifacts, purge.InputArtifacts)
+		}
+		checkUserParameters(t, purge.Configuration["UserParameters"], "site")
 	}
-	deploy, purge := actions[0], actions[1]
-	if deploy.Name != "Deploy" || deploy.ActionTypeId.Provider != "S3" || deploy.RunOrder != 1 {
-		t.Errorf("first action %+v", deploy)
+	purge := renderedStages(t, "pipeline-states")[2].Actions[1]
+	want := map[string]string{
+		"StateMachineArn": "<PurgeMachine>", "InputType": "Literal",
+		"Input": `{"items":["/*"],"release":"#{codepipeline.PipelineExecutionId}"}`,
 	}
-	if purge.Name != "Purge" || purge.ActionTypeId.Provider != "Lambda" || purge.RunOrder != 2 {
-		t.Errorf("second action %+v", purge)
+	if purge.ActionTypeId.Provider != "StepFunctions" || !reflect.DeepEqual(purge.Configuration, want) || purge.RoleArn != "" || len(purge.InputArtifacts) != 0 {
+		t.Errorf("pipeline-states: the action is %+v", purge)
 	}
-	if deploy.InputArtifacts[0] != purge.InputArtifacts[0] {
-		t.Errorf("deploys %v, purges %v", deploy.InputArtifacts, purge.InputArtifacts)
-	}
-	if deploy.RoleArn != pipelineParameters()["DeployRoleArn"] || purge.RoleArn != "" {
-		t.Errorf("roles %q and %q", deploy.RoleArn, purge.RoleArn)
-	}
-	want := map[string]string{"BucketName": "site", "Extract": "true", "CacheControl": "public, max-age=0, s-maxage=31536000"}
-	if !reflect.DeepEqual(deploy.Configuration, want) {
-		t.Errorf("deploy %v, want %v", deploy.Configuration, want)
-	}
-	if purge.Configuration["FunctionName"] != "<JobFunction>" {
-		t.Errorf("purge invokes %s", purge.Configuration["FunctionName"])
-	}
-	checkUserParameters(t, purge.Configuration["UserParameters"], "site")
 }
 
 func TestArtifactsAreProducedBeforeTheyAreUsed(t *testing.T) {
-	produced := map[string]bool{}
-	for _, stage := range renderedStages(t) {
-		for _, action := range stage.Actions {
-			for _, in := range action.InputArtifacts {
-				if !produced[in.Name] {
-					t.Errorf("%s uses %s, which nobody has produced", action.Name, in.Name)
+	for _, template := range withPipeline {
+		produced := map[string]bool{}
+		for _, stage := range renderedStages(t, template) {
+			for _, action := range stage.Actions {
+				for _, in := range action.InputArtifacts {
+					if !produced[in.Name] {
+						t.Errorf("%s: %s uses %s, which nobody has produced", template, action.Name, in.Name)
+					}
 				}
-			}
-			for _, out := range action.OutputArtifacts {
-				if produced[out.Name] {
-					t.Errorf("%s is produced twice", out.Name)
+				for _, out := range action.OutputArtifacts {
+					if produced[out.Name] {
+						t.Errorf("%s: %s is produced twice", template, out.Name)
+					}
+					produced[out.Name] = true
 				}
-				produced[out.Name] = true
 			}
 		}
 	}
 }
 
 func TestPipelineWaitsForItsPower(t *testing.T) {
-	dependencies := load(t, "pipeline-relay").Resources["Pipeline"].DependsOn
-	for _, policy := range []string{"JobPolicy", "PipelinePolicy"} {
-		if !slices.Contains(dependencies, policy) {
-			t.Errorf("the pipeline may be created before %s", policy)
+	for template, policies := range map[string][]string{
+		"pipeline-assume": {"JobPolicy", "PipelinePolicy"},
+		"pipeline-relay":  {"JobPolicy", "PipelinePolicy"},
+		"pipeline-direct": {"PipelinePolicy"},
+		"pipeline-states": {"PurgePolicy", "PipelinePolicy"},
+		"same-account":    {"JobPolicy", "PipelinePolicy"},
+	} {
+		dependencies := load(t, template).Resources["Pipeline"].DependsOn
+		for _, policy := range policies {
+			if !slices.Contains(dependencies, policy) {
+				t.Errorf("%s: the pipeline may be created before %s", template, policy)
+			}
 		}
 	}
 }
 
 func TestPushToTheBranchStartsThePipeline(t *testing.T) {
-	made, _ := render(t, "pipeline-relay", with(pipelineParameters(), "Branch", "release"))
+	made, _ := render(t, "pipeline-relay", with(given(t, "pipeline-relay"), "Branch", "release"))
 	rule := made["PipelineStartRule"].Properties
 	if branches := at(t, rule, "EventPattern", "detail", "referenceName"); !reflect.DeepEqual(branches, []any{"release"}) {
 		t.Errorf("branches %v", branches)
@@ -112,68 +148,23 @@ func TestPushToTheBranchStartsThePipeline(t *testing.T) {
 	if at(t, granted, "Resource") != arn || at(t, granted, "Action") != "codepipeline:StartPipelineExecution" {
 		t.Errorf("the rule may %v", granted)
 	}
-	source := renderedStages(t)[0].Actions[0].Configuration
+	source := renderedStages(t, "pipeline-relay")[0].Actions[0].Configuration
 	if source["PollForSourceChanges"] != "false" {
 		t.Errorf("source %v", source)
 	}
 }
 
-func TestJobFunctionHasItsTargetsInItsOwnConfiguration(t *testing.T) {
-	made, _ := render(t, "pipeline-relay", with(pipelineParameters(), "TargetName", "shop", "Median", "250ms"))
-	variables := at(t, made["JobFunction"].Properties, "Environment", "Variables").(map[string]any)
-	var targets map[string]map[string]string
-	if err := json.Unmarshal([]byte(variables["UNSTALE_TARGETS"].(string)), &targets); err != nil {
-		t.Fatalf("UNSTALE_TARGETS: %v", err)
-	}
-	want := map[string]map[string]string{"shop": {
-		"route": "relay", "function": pipelineParameters()["InvalidatorArn"], "distribution": "E1",
-	}}
-	if !reflect.DeepEqual(targets, want) {
-		t.Errorf("targets %v, want %v", targets, want)
-	}
-	if variables["UNSTALE_MEDIAN"] != "250ms" || len(variables) != 2 {
-		t.Errorf("environment %v", variables)
-	}
-	timeout := made["JobFunction"].Properties["Timeout"].(float64)
-	delivery, _ := render(t, "delivery-relay", deliveryParameters())
-	if invalidator := delivery["InvalidatorFunction"].Properties["Timeout"].(float64); timeout <= invalidator {
-		t.Errorf("the job function ends after %v s, before the invalidator's %v s", timeout, invalidator)
-	}
-	retries := made["JobRetries"].Properties
-	if retries["MaximumRetryAttempts"] != 2.0 || retries["Qualifier"] != "$LATEST" || retries["FunctionName"] != "<JobFunction>" {
-		t.Errorf("retries %v", retries)
-	}
-}
-
-func TestJobRoleInvokesExactlyTheAlias(t *testing.T) {
-	made, _ := render(t, "pipeline-relay", pipelineParameters())
-	statement := at(t, made["JobPolicy"].Properties, "PolicyDocument", "Statement", 0)
-	if at(t, statement, "Action") != "lambda:InvokeFunction" || at(t, statement, "Resource") != pipelineParameters()["InvalidatorArn"] {
-		t.Errorf("the job role may %v", statement)
-	}
-	base, outputs := render(t, "pipeline-base", baseParameters())
-	if role := made["JobPolicy"].Properties["RoleName"]; role != base["JobRole"].Properties["RoleName"] {
-		t.Errorf("the policy is for role %v", role)
-	}
-	if role := made["PipelinePolicy"].Properties["RoleName"]; role != base["PipelineRole"].Properties["RoleName"] {
-		t.Errorf("the pipeline's policy is for role %v", role)
-	}
-	if outputs["PipelineAccount"] != "333333333333" || outputs["JobRoleArn"] != "<JobRole.Arn>" {
-		t.Errorf("outputs %v", outputs)
-	}
-}
-
 // The key that AWS manages for S3 cannot be opened to the delivery account, so every writer has to use ours.
 func TestEverythingIsEncryptedWithTheSharedKey(t *testing.T) {
-	made, _ := render(t, "pipeline-relay", pipelineParameters())
-	key := pipelineParameters()["ArtifactKeyArn"]
+	made, _ := render(t, "pipeline-relay", given(t, "pipeline-relay"))
+	key := deployed["ArtifactKeyArn"]
 	if got := made["PipelineBuildProject"].Properties["EncryptionKey"]; got != key {
 		t.Errorf("the build encrypts with %v", got)
 	}
 	if got := at(t, made["Pipeline"].Properties, "ArtifactStore", "EncryptionKey"); !reflect.DeepEqual(got, map[string]any{"Id": key, "Type": "KMS"}) {
 		t.Errorf("the pipeline encrypts with %v", got)
 	}
-	base, _ := render(t, "pipeline-base", baseParameters())
+	base, _ := render(t, "pipeline-base", given(t, "pipeline-base"))
 	rule := at(t, base["ArtifactsBucket"].Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault")
 	if !reflect.DeepEqual(rule, map[string]any{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "<ArtifactsKey.Arn>"}) {
 		t.Errorf("the bucket encrypts with %v", rule)

@@ -13,7 +13,7 @@ type statement struct {
 	principal any
 	actions   []string
 	resources []string
-	when      map[string]map[string]string
+	when      map[string]map[string]any
 }
 
 // document renders a policy. Trust policies have no resources: the role itself is the resource.
@@ -46,17 +46,14 @@ func (s statement) render() map[string]any {
 func (s statement) conditions() map[string]any {
 	operators := make(map[string]any, len(s.when))
 	for operator, keys := range s.when {
-		values := make(map[string]any, len(keys))
-		for key, value := range keys {
-			values[key] = value
-		}
-		operators[operator] = values
+		operators[operator] = keys
 	}
 	return operators
 }
 
+// oneOrMany is a single value as such. A list that is known at deployment only looks like one value and stays a list.
 func oneOrMany(values []string) any {
-	if len(values) == 1 {
+	if len(values) == 1 && !isToken(values) {
 		return values[0]
 	}
 	list := make([]any, 0, len(values))
@@ -77,9 +74,10 @@ func accountRoot(account string) map[string]any {
 	return map[string]any{"AWS": sub("arn:${AWS::Partition}:iam::${Account}:root", map[string]string{"Account": account})}
 }
 
-// onlyRole narrows [accountRoot] to one role. aws:PrincipalArn is the role's ARN for each of its sessions.
-func onlyRole(arn string) map[string]map[string]string {
-	return map[string]map[string]string{"ArnEquals": {"aws:PrincipalArn": arn}}
+// onlyRole narrows [accountRoot] to one role, or to a list of them. aws:PrincipalArn is the role's ARN for each of its
+// sessions.
+func onlyRole(arn any) map[string]map[string]any {
+	return map[string]map[string]any{"ArnEquals": {"aws:PrincipalArn": arn}}
 }
 
 // assumedBy is the trust policy of a role for an AWS service.
@@ -92,7 +90,7 @@ func denyInsecureTransport(bucketARN string) statement {
 	return statement{
 		sid: "DenyInsecureTransport", deny: true, principal: anyone, actions: []string{"s3:*"},
 		resources: []string{bucketARN, bucketARN + "/*"},
-		when:      map[string]map[string]string{"Bool": {"aws:SecureTransport": "false"}},
+		when:      map[string]map[string]any{"Bool": {"aws:SecureTransport": "false"}},
 	}
 }
 
@@ -104,6 +102,14 @@ func writeOwnLog(logGroupARN string) statement {
 		actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 		resources: []string{logGroupARN},
 	}
+}
+
+// isToken reports whether a value, a string or a list of them, is known at deployment only.
+func isToken(value any) bool {
+	if list, ok := value.([]string); ok {
+		return *awscdk.Token_IsUnresolved(jsii.Strings(list...))
+	}
+	return *awscdk.Token_IsUnresolved(value)
 }
 
 // sub is Fn::Sub: pseudo parameters by name, everything else through values. An explicit map, unlike a logical ID in the

@@ -80,7 +80,7 @@ func policies(t *testing.T) []policy {
 			})
 		}
 	}
-	if len(all) < 15 {
+	if len(all) < 60 {
 		t.Fatalf("only %d policies found", len(all))
 	}
 	return all
@@ -148,12 +148,22 @@ func TestEveryStatementHasItsOwnSid(t *testing.T) {
 }
 
 func TestResourceStarOnlyWithoutResourceLevel(t *testing.T) {
+	const key, answer, find = `in a key policy "*" is the key`, "PutJob*Result have no resource level", "ListFunctions has no resource level"
 	allowed := map[string]string{
-		"pipeline-base ArtifactsKey KeyPolicy AccountDelegates":              `in a key policy "*" is the key`,
-		"pipeline-base ArtifactsKey KeyPolicy DeployRoleDecrypts":            `in a key policy "*" is the key`,
-		"pipeline-base ArtifactsKey KeyPolicy DeployRoleUsesKeyAsDocumented": `in a key policy "*" is the key`,
-		"pipeline-relay JobPolicy PolicyDocument AnswerJob":                  "PutJob*Result have no resource level",
-		"pipeline-relay PipelinePolicy PolicyDocument FindJobAsDocumented":   "ListFunctions has no resource level",
+		"pipeline-base ArtifactsKey KeyPolicy AccountDelegates":              key,
+		"pipeline-base ArtifactsKey KeyPolicy DeployRoleDecrypts":            key,
+		"pipeline-base ArtifactsKey KeyPolicy DeployRoleUsesKeyAsDocumented": key,
+		"same-account ArtifactsKey KeyPolicy AccountDelegates":               key,
+		"pipeline-base CallbackRole PolicyDocument AnswerJob":                answer,
+		"pipeline-callback CallbackRole PolicyDocument AnswerJob":            answer,
+		"pipeline-assume JobPolicy PolicyDocument AnswerJob":                 answer,
+		"pipeline-relay JobPolicy PolicyDocument AnswerJob":                  answer,
+		"pipeline-job JobPolicy PolicyDocument AnswerJob":                    answer,
+		"same-account JobPolicy PolicyDocument AnswerJob":                    answer,
+		"pipeline-assume PipelinePolicy PolicyDocument FindJob":              find,
+		"pipeline-relay PipelinePolicy PolicyDocument FindJob":               find,
+		"same-account PipelinePolicy PolicyDocument FindJob":                 find,
+		"delivery-direct JobActionRole PolicyDocument FindJob":               find,
 	}
 	for _, p := range policies(t) {
 		for _, s := range p.statements {
@@ -218,8 +228,10 @@ func TestForeignPrincipalsAreRootsNarrowedToOneRole(t *testing.T) {
 			narrowed++
 		}
 	}
-	if narrowed != 5 {
-		t.Errorf("%d statements for the other account, want 5", narrowed)
+	// The base: two for the key, two for the bucket, the callback role, which is also a template of its own; each delivery
+	// template: its deploy role; two purge roles and one action role.
+	if want := 5 + 1 + 4 + 3; narrowed != want {
+		t.Errorf("%d statements for the other account, want %d", narrowed, want)
 	}
 }
 
@@ -235,8 +247,8 @@ func TestEveryBucketDeniesPlainHTTP(t *testing.T) {
 			t.Errorf("%s: first statement is %+v", p, s)
 		}
 	}
-	if buckets != 2 {
-		t.Errorf("%d bucket policies, want 2", buckets)
+	if want := 1 + 4 + 2; buckets != want { // base; each delivery template; both in one account
+		t.Errorf("%d bucket policies, want %d", buckets, want)
 	}
 }
 

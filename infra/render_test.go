@@ -136,7 +136,7 @@ func (r *rendering) call(function string, argument any) any {
 	list, _ := argument.([]any)
 	switch function {
 	case "Ref":
-		return r.ref(argument.(string))
+		return r.refAny(argument.(string))
 	case "Fn::GetAtt":
 		r.exists(list[0].(string))
 		return fmt.Sprintf("<%s.%s>", list[0], list[1])
@@ -147,8 +147,8 @@ func (r *rendering) call(function string, argument any) any {
 		return r.value(list[2])
 	case "Fn::Join":
 		var parts []string
-		for _, part := range list[1].([]any) {
-			parts = append(parts, r.value(part).(string))
+		for _, part := range r.value(list[1]).([]any) {
+			parts = append(parts, part.(string))
 		}
 		return strings.Join(parts, list[0].(string))
 	case "Fn::Sub":
@@ -175,6 +175,19 @@ func (r *rendering) sub(argument any) string {
 		}
 		return r.ref(name)
 	})
+}
+
+// refAny is a text, or for a list parameter a list. CloudFormation splits an empty text into one empty text.
+func (r *rendering) refAny(name string) any {
+	r.t.Helper()
+	if r.template.Parameters[name].Type != "CommaDelimitedList" {
+		return r.ref(name)
+	}
+	var list []any
+	for value := range strings.SplitSeq(r.values[name], ",") {
+		list = append(list, strings.TrimSpace(value))
+	}
+	return list
 }
 
 func (r *rendering) ref(name string) string {

@@ -98,10 +98,7 @@ func fallback(code float64) *awscloudfront.CfnDistribution_CustomErrorResponsePr
 // HTTPStatusCodes). With 403 every deep link would go to S3 each time and show a release before its purge. The listing
 // itself cannot be reached: "/" is the default root object, and no query string is forwarded.
 func sitePolicy(bucketARN, distributionID string) map[string]any {
-	onlyDistribution := map[string]map[string]string{"StringEquals": {
-		"AWS:SourceArn": sub("arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}",
-			map[string]string{"Distribution": distributionID}),
-	}}
+	onlyDistribution := map[string]map[string]any{"StringEquals": {"AWS:SourceArn": distributionARN(distributionID)}}
 	cloudFront := service("cloudfront.amazonaws.com")
 	return document(
 		denyInsecureTransport(bucketARN),

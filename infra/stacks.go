@@ -11,7 +11,7 @@ import (
 // assets, so that the template can be deployed by anything into any account.
 func newStack(scope constructs.Construct, name, description string, env *awscdk.Environment) (awscdk.Stack, parameters) {
 	stack := awscdk.NewStack(scope, jsii.String(name), &awscdk.StackProps{
-		Description: jsii.String(description),
+		Description: jsii.String("unstale, " + description),
 		Env:         env,
 		Synthesizer: awscdk.NewBootstraplessSynthesizer(nil),
 	})
@@ -25,100 +25,75 @@ func newStack(scope constructs.Construct, name, description string, env *awscdk.
 // newPipelineBase is what the delivery account has to name: the roles, the artifact bucket and its key.
 func newPipelineBase(scope constructs.Construct, env *awscdk.Environment) {
 	stack, p := newStack(scope, "pipeline-base",
-		"unstale, pipeline account, first of three stacks: the roles, artifact bucket and key that the delivery account names", env)
-	name := p.name()
-	delivery := p.account("DeliveryAccount", "Account of the site")
-	makePipeline := condition(stack, "MakePipeline", equals(
-		p.withPipeline("false if there is a pipeline already: then only the job function's role is made"), "true"))
+		"pipeline account, first of three stacks: the roles, artifact bucket and key that the delivery account names", env)
+	name, delivery, route := p.name(), p.account("DeliveryAccount", "Account of the site"), p.route()
+	is := func(id string, r Route) awscdk.CfnCondition { return condition(stack, id, equals(route, string(r))) }
+	direct, states := is("IsDirect", Direct), is("IsStates", States)
+	hasJob := condition(stack, "HasJobRole", awscdk.Fn_ConditionOr(equals(route, string(Assume)), equals(route, string(Relay))))
 
 	jobRole := NewJobRole(stack, "JobRole", name)
-	pipelineRole := newRole(stack, "PipelineRole", name+"-pipeline", "What the pipeline may do: run its actions",
-		"CodePipelineAssumes", "codepipeline.amazonaws.com")
-	artifacts := NewArtifacts(stack, "Artifacts", ArtifactsProps{Name: name, DeliveryAccount: delivery})
-	onlyIf(makePipeline, pipelineRole)
-	onlyIf(makePipeline, artifacts)
+	onlyIf(hasJob, jobRole)
+	callbackRole := NewCallbackRole(stack, "CallbackRole", name, delivery)
+	onlyIf(direct, callbackRole)
+	machineRole := NewMachineRole(stack, "MachineRole", name)
+	onlyIf(states, machineRole)
+	pipelineRole := newPipelineRole(stack, name)
+	deployRole, actionRole := DeployRoleARN(name, delivery), ActionRoleARN(name, delivery)
+	artifacts := newArtifacts(stack, "Artifacts", name, readers{
+		delivery, awscdk.Fn_ConditionIf(direct.LogicalId(), []any{deployRole, actionRole}, deployRole),
+	})
 
 	output(stack, "PipelineAccount", "This account", *awscdk.Aws_ACCOUNT_ID(), nil)
-	output(stack, "JobRoleArn", "Role of the job function", *jobRole.AttrArn(), nil)
-	output(stack, "PipelineRoleArn", "Role of the pipeline", *pipelineRole.AttrArn(), makePipeline)
-	output(stack, "ArtifactBucketName", "Bucket of the artifacts", *artifacts.Bucket.Ref(), makePipeline)
-	output(stack, "ArtifactBucketArn", "Bucket of the artifacts", *artifacts.Bucket.AttrArn(), makePipeline)
-	output(stack, "ArtifactKeyArn", "Key of the artifacts", *artifacts.Key.AttrArn(), makePipeline)
+	output(stack, "JobRoleArn", "Role of the job function", *jobRole.AttrArn(), hasJob)
+	output(stack, "CallbackRoleArn", "Role through which the delivery account answers jobs", *callbackRole.AttrArn(), direct)
+	output(stack, "MachineRoleArn", "Role of the state machine", *machineRole.AttrArn(), states)
+	output(stack, "StateMachineArn", "The state machine that pipeline-states makes",
+		MachineARN(name, *awscdk.Aws_ACCOUNT_ID()), states)
+	output(stack, "PipelineRoleArn", "Role of the pipeline", *pipelineRole.AttrArn(), nil)
+	output(stack, "ArtifactBucketName", "Bucket of the artifacts", *artifacts.Bucket.Ref(), nil)
+	output(stack, "ArtifactBucketArn", "Bucket of the artifacts", *artifacts.Bucket.AttrArn(), nil)
+	output(stack, "ArtifactKeyArn", "Key of the artifacts", *artifacts.Key.AttrArn(), nil)
 	readableIDs(stack)
 }
 
-// newDelivery is the delivery account's side of a route: the site, the target, the deploy role.
-func newDelivery(scope constructs.Construct, route Route, env *awscdk.Environment) {
-	stack, p := newStack(scope, "delivery-"+string(route),
-		"unstale, delivery account, second of three stacks: the site, and what lets the pipeline account invalidate it", env)
+// newSameAccount is everything in one account: one stack, no border.
+func newSameAccount(scope constructs.Construct, env *awscdk.Environment) {
+	stack, p := newStack(scope, string(SameAccount), "one account, one stack: the site and the pipeline that delivers it", env)
 	name := p.name()
-	pipeline := p.account("PipelineAccount", "Account of the pipeline")
-	jobRole := p.needed("JobRoleArn", "Role of the job function, from pipeline-base; it must exist")
-	pipelineRole := p.orEmpty("PipelineRoleArn", "Role of the pipeline, from pipeline-base. Empty: no deploy role is made.")
-	artifactBucket := p.orEmpty("ArtifactBucketArn", "From pipeline-base. Empty without PipelineRoleArn.")
-	artifactKey := p.orEmpty("ArtifactKeyArn", "From pipeline-base. Empty without PipelineRoleArn.")
-	distribution := p.optional("ExistingDistributionId", "A distribution of this account. Empty: a site is made.")
-	bucket := p.optional("ExistingBucketName", "The bucket of ExistingDistributionId, if the pipeline is to deploy to it")
-	code := p.code("invalidator")
-
-	makeSite := condition(stack, "MakeSite", equals(distribution, ""))
-	makeRole := condition(stack, "MakeDeployRole", awscdk.Fn_ConditionAnd(
-		awscdk.Fn_ConditionNot(equals(pipelineRole, "")),
-		awscdk.Fn_ConditionOr(makeSite, awscdk.Fn_ConditionNot(equals(bucket, "")))))
-
 	site := NewSite(stack, "Site", SiteProps{Name: name})
-	onlyIf(makeSite, site)
-	distributionID := either(makeSite, *site.Distribution.Ref(), distribution)
-	bucketName := either(makeSite, *site.Bucket.Ref(), bucket)
-	target := NewTarget(stack, "Invalidator", TargetProps{
-		Name: name, Route: route, Distribution: distributionID, JobRoleARN: jobRole, Code: code,
-	})
-	deploy := NewDeployRole(stack, "DeployRole", DeployRoleProps{
-		Name: name, PipelineAccount: pipeline, PipelineRoleARN: pipelineRole,
-		ArtifactBucketARN: artifactBucket, ArtifactKeyARN: artifactKey, SiteBucket: bucketName,
-	})
-	onlyIf(makeRole, deploy)
-
-	output(stack, "DeliveryAccount", "This account", *awscdk.Aws_ACCOUNT_ID(), nil)
-	output(stack, "DistributionId", "The distribution", distributionID, nil)
-	output(stack, "DistributionDomain", "Where viewers find the site", *site.Distribution.AttrDomainName(), makeSite)
-	output(stack, "SiteBucketName", "Bucket of the site", bucketName, nil)
-	output(stack, "InvalidatorArn", "What the job function invokes: the alias", target.InvalidatorARN, nil)
-	output(stack, "DeployRoleArn", "Role that the deploy action takes on", *deploy.AttrArn(), makeRole)
-	readableIDs(stack)
-}
-
-// newPipelineSide is the pipeline account's side of a route: the job function and, unless there is one, the pipeline.
-func newPipelineSide(scope constructs.Construct, route Route, env *awscdk.Environment) {
-	stack, p := newStack(scope, "pipeline-"+string(route),
-		"unstale, pipeline account, third of three stacks: the job function and the pipeline", env)
-	name := p.name()
-	makePipeline := condition(stack, "MakePipeline", equals(
-		p.withPipeline("false if there is a pipeline already: then only the job function is made, and the outputs tell what to add to the pipeline"), "true"))
+	pipelineRole := newPipelineRole(stack, name)
+	artifacts := NewArtifacts(stack, "Artifacts", ArtifactsProps{Name: name})
 	job := NewInvalidateAction(stack, "Job", InvalidateActionProps{
-		Name: name, Route: route, JobRoleName: name + "-job", TargetName: p.targetName(),
-		Distribution:   p.needed("DistributionId", "From delivery-"+string(route)),
-		InvalidatorARN: p.needed("InvalidatorArn", "From delivery-"+string(route)+": the alias"),
-		Median:         p.median(), Code: p.code("job function"),
+		Name: name, Route: SameAccount, TargetName: p.targetName(), Distribution: *site.Distribution.Ref(),
+		Median: p.median(), Code: p.code("job function"),
 	})
 	pipeline := NewPipeline(stack, "Pipeline", PipelineProps{
-		Name: name, PipelineRoleName: name + "-pipeline", Purge: job,
-		Branch: p.add("Branch", awscdk.CfnParameterProps{
-			Description: jsii.String("Branch whose pushes are released"), Default: jsii.String("main"), MinLength: jsii.Number(1),
-		}),
-		ArtifactBucketName: p.orEmpty("ArtifactBucketName", "From pipeline-base. Empty without a pipeline."),
-		ArtifactKeyARN:     p.orEmpty("ArtifactKeyArn", "From pipeline-base. Empty without a pipeline."),
-		SiteBucket:         p.orEmpty("SiteBucketName", "From delivery-"+string(route)+". Empty without a pipeline."),
-		DeployRoleARN:      p.orEmpty("DeployRoleArn", "From delivery-"+string(route)+". Empty without a pipeline."),
+		Name: name, Branch: p.branch(), Purge: job,
+		PipelineRoleName:   *pipelineRole.Ref(),
+		ArtifactBucketName: *artifacts.Bucket.Ref(), ArtifactKeyARN: *artifacts.Key.AttrArn(),
+		SiteBucket: *site.Bucket.Ref(),
 	})
-	onlyIf(makePipeline, pipeline)
+	output(stack, "DistributionId", "The distribution", *site.Distribution.Ref(), nil)
+	output(stack, "DistributionDomain", "Where viewers find the site", *site.Distribution.AttrDomainName(), nil)
+	output(stack, "SiteBucketName", "Bucket of the site", *site.Bucket.Ref(), nil)
+	jobOutputs(stack, job)
+	pipelineOutputs(stack, pipeline)
+	readableIDs(stack)
+}
 
+func jobOutputs(stack awscdk.Stack, job InvalidateAction) {
 	output(stack, "JobFunctionArn", "What the Purge action invokes", *job.Function.AttrArn(), nil)
 	output(stack, "JobFunctionName", "What the Purge action names", *job.Function.Ref(), nil)
-	output(stack, "Action", "The action to add to a pipeline of your own, after the one that deploys and in the same stage", job.actionJSON(), nil)
-	output(stack, "ActionPolicy", "The policy to add to that pipeline's role", job.grantsJSON(), nil)
-	output(stack, "PipelineName", "The pipeline", *pipeline.Pipeline.Ref(), makePipeline)
-	output(stack, "RepositoryName", "The repository", *pipeline.Repository.AttrName(), makePipeline)
-	output(stack, "RepositoryCloneUrl", "Where to push", *pipeline.Repository.AttrCloneUrlHttp(), makePipeline)
-	readableIDs(stack)
+}
+
+func pipelineOutputs(stack awscdk.Stack, pipeline Pipeline) {
+	output(stack, "PipelineName", "The pipeline", *pipeline.Pipeline.Ref(), nil)
+	output(stack, "RepositoryName", "The repository", *pipeline.Repository.AttrName(), nil)
+	output(stack, "RepositoryCloneUrl", "Where to push", *pipeline.Repository.AttrCloneUrlHttp(), nil)
+}
+
+// runOutputs are for a pipeline of one's own.
+func runOutputs(stack awscdk.Stack, r run) {
+	output(stack, "Action", "The action to add to a pipeline of your own, after the one that deploys and in the same stage", r.actionJSON(), nil)
+	output(stack, "ActionPolicy", "The policy to add to that pipeline's role", r.policyJSON(), nil)
 }

@@ -8,27 +8,36 @@ import (
 	"testing"
 )
 
-// Parameters of a deployment, by template. What an earlier stack puts out is taken from it by name.
-func baseParameters() map[string]string {
-	return map[string]string{"Name": "shop-of-the-rising-s", "DeliveryAccount": "222222222222"}
+// deployed is what the parameters of a deployment are given, by name. The stack rendered is always in account 333333333333,
+// which for the delivery templates is the delivery account; the tests only look whether a value arrives.
+var deployed = map[string]string{
+	"Name": "shop-of-the-rising-s", "PipelineAccount": "333333333333", "DeliveryAccount": "222222222222",
+	"CodeBucket": "code", "CodeKey": "code-1.zip", "DistributionId": "E1", "ExternalId": "shop/7f3a:1", "SiteBucketName": "site",
+	"JobRoleArn":         "arn:aws:iam::333333333333:role/shop-of-the-rising-s-job",
+	"PipelineRoleArn":    "arn:aws:iam::333333333333:role/shop-of-the-rising-s-pipeline",
+	"CallbackRoleArn":    "arn:aws:iam::333333333333:role/shop-of-the-rising-s-callback",
+	"MachineRoleArn":     "arn:aws:iam::333333333333:role/shop-of-the-rising-s-machine",
+	"StateMachineArn":    "arn:aws:states:ap-southeast-1:333333333333:stateMachine:shop-of-the-rising-s-purge",
+	"ArtifactBucketName": "artifacts", "ArtifactBucketArn": "arn:aws:s3:::artifacts",
+	"ArtifactKeyArn":  "arn:aws:kms:ap-southeast-1:333333333333:key/k",
+	"DeployRoleArn":   "arn:aws:iam::222222222222:role/shop-of-the-rising-s-deploy",
+	"PurgeRoleArn":    "arn:aws:iam::222222222222:role/shop-of-the-rising-s-purge",
+	"ActionRoleArn":   "arn:aws:iam::222222222222:role/shop-of-the-rising-s-action",
+	"JobFunctionName": "shop-of-the-rising-s-job",
+	"InvalidatorArn":  "arn:aws:lambda:ap-southeast-1:222222222222:function:shop-of-the-rising-s-invalidator:live",
+	"Targets":         `{"shop":{"route":"same-account","distribution":"E1"}}`,
 }
 
-func deliveryParameters() map[string]string {
-	return map[string]string{
-		"Name": "shop-of-the-rising-s", "PipelineAccount": "333333333333", "CodeBucket": "code", "CodeKey": "invalidator-1.zip",
-		"JobRoleArn":        "arn:aws:iam::333333333333:role/shop-of-the-rising-s-job",
-		"PipelineRoleArn":   "arn:aws:iam::333333333333:role/shop-of-the-rising-s-pipeline",
-		"ArtifactBucketArn": "arn:aws:s3:::artifacts", "ArtifactKeyArn": "arn:aws:kms:ap-southeast-1:333333333333:key/k",
+// given are the parameters of a template that have no default.
+func given(t *testing.T, name string) map[string]string {
+	t.Helper()
+	parameters := map[string]string{}
+	for id, p := range load(t, name).Parameters {
+		if value, ok := deployed[id]; ok && (p.Default == nil || id == "Name") {
+			parameters[id] = value
+		}
 	}
-}
-
-func pipelineParameters() map[string]string {
-	return map[string]string{
-		"Name": "shop-of-the-rising-s", "CodeBucket": "code", "CodeKey": "job-1.zip", "DistributionId": "E1",
-		"InvalidatorArn":     "arn:aws:lambda:ap-southeast-1:222222222222:function:shop-of-the-rising-s-invalidator:live",
-		"ArtifactBucketName": "artifacts", "ArtifactKeyArn": "arn:aws:kms:ap-southeast-1:333333333333:key/k",
-		"SiteBucketName": "site", "DeployRoleArn": "arn:aws:iam::222222222222:role/shop-of-the-rising-s-deploy",
-	}
+	return parameters
 }
 
 func with(parameters map[string]string, pairs ...string) map[string]string {
@@ -38,84 +47,67 @@ func with(parameters map[string]string, pairs ...string) map[string]string {
 	return parameters
 }
 
+const (
+	siteResources     = " SiteAccess SiteBucket SiteBucketPolicy SiteDistribution"
+	pipelineResources = " Pipeline PipelineBuildLog PipelineBuildProject PipelineBuildRole PipelinePolicy PipelineRepository" +
+		" PipelineStartRole PipelineStartRule"
+	artifactResources    = "ArtifactsBucket ArtifactsBucketPolicy ArtifactsKey ArtifactsKeyAlias"
+	jobResources         = "JobFunction JobLog JobPolicy JobRetries"
+	invalidatorResources = "InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion"
+	directResources      = "JobActionRole JobFunction JobLog JobRetries JobRole"
+)
+
 func TestWhatEachDeploymentMakes(t *testing.T) {
+	noPipeline := []string{"PipelineRoleArn", "", "ArtifactBucketArn", "", "ArtifactKeyArn", ""}
+	noSite := []string{"ExistingDistributionId", "E9"}
+	ownSite := []string{"ExistingDistributionId", "E9", "ExistingBucketName", "mine"}
 	for _, c := range []struct {
-		name, template string
-		parameters     map[string]string
-		want           string
+		template string
+		changed  []string
+		want     string
 	}{
-		{
-			"base", "pipeline-base", baseParameters(),
-			"ArtifactsBucket ArtifactsBucketPolicy ArtifactsKey ArtifactsKeyAlias JobRole PipelineRole",
-		},
-		{"base, own pipeline", "pipeline-base", with(baseParameters(), "WithPipeline", "false"), "JobRole"},
-		{
-			"delivery", "delivery-relay", deliveryParameters(),
-			"DeployRole InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion " +
-				"SiteAccess SiteBucket SiteBucketPolicy SiteDistribution",
-		},
-		{
-			"delivery, own pipeline", "delivery-relay",
-			with(deliveryParameters(), "PipelineRoleArn", "", "ArtifactBucketArn", "", "ArtifactKeyArn", ""),
-			"InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion " +
-				"SiteAccess SiteBucket SiteBucketPolicy SiteDistribution",
-		},
-		{
-			"delivery, own site", "delivery-relay",
-			with(deliveryParameters(), "ExistingDistributionId", "E9", "ExistingBucketName", "mine"),
-			"DeployRole InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion",
-		},
-		{
-			"delivery, own site that others deploy to", "delivery-relay", with(deliveryParameters(), "ExistingDistributionId", "E9"),
-			"InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion",
-		},
-		{
-			"pipeline", "pipeline-relay", pipelineParameters(),
-			"JobFunction JobLog JobPolicy JobRetries Pipeline PipelineBuildLog PipelineBuildProject PipelineBuildRole " +
-				"PipelinePolicy PipelineRepository PipelineStartRole PipelineStartRule",
-		},
-		{
-			"pipeline, own pipeline", "pipeline-relay",
-			with(pipelineParameters(), "WithPipeline", "false", "ArtifactBucketName", "", "ArtifactKeyArn", "", "SiteBucketName", "", "DeployRoleArn", ""),
-			"JobFunction JobLog JobPolicy JobRetries",
-		},
+		{"pipeline-base", nil, artifactResources + " JobRole PipelineRole"},
+		{"pipeline-base", []string{"Route", "relay"}, artifactResources + " JobRole PipelineRole"},
+		{"pipeline-base", []string{"Route", "direct"}, artifactResources + " CallbackRole PipelineRole"},
+		{"pipeline-base", []string{"Route", "states"}, artifactResources + " MachineRole PipelineRole"},
+		{"delivery-assume", nil, "DeployRole PurgeRole" + siteResources},
+		{"delivery-assume", noPipeline, "PurgeRole" + siteResources},
+		{"delivery-assume", noSite, "PurgeRole"},
+		{"delivery-relay", nil, "DeployRole " + invalidatorResources + siteResources},
+		{"delivery-relay", noPipeline, invalidatorResources + siteResources},
+		{"delivery-relay", ownSite, "DeployRole " + invalidatorResources},
+		{"delivery-relay", noSite, invalidatorResources},
+		{"delivery-direct", nil, "DeployRole " + directResources + siteResources},
+		{"delivery-direct", noSite, directResources},
+		{"delivery-states", nil, "DeployRole PurgeRole" + siteResources},
+		{"delivery-states", ownSite, "DeployRole PurgeRole"},
+		{"pipeline-assume", nil, jobResources + pipelineResources},
+		{"pipeline-relay", nil, jobResources + pipelineResources},
+		{"pipeline-direct", nil, strings.TrimSpace(pipelineResources)},
+		{"pipeline-states", nil, strings.TrimSpace(pipelineResources) + " PurgeMachine PurgePolicy"},
+		{"same-account", nil, artifactResources + " " + jobResources + " JobRole" + pipelineResources + " PipelineRole" + siteResources},
+		{"pipeline-job", nil, jobResources + " JobRole"},
+		{"pipeline-job", []string{"AssumableRoleArns", "arn:a, arn:b"}, "JobAssumePolicy " + jobResources + " JobRole"},
+		{"pipeline-job", []string{"InvocableFunctionArns", "arn:a"}, "JobInvokePolicy " + jobResources + " JobRole"},
+		{"pipeline-job", []string{"DistributionArns", "arn:a"}, "JobInvalidatePolicy " + jobResources + " JobRole"},
+		{"pipeline-machine", nil, "PurgeMachine PurgePolicy PurgeRole"},
+		{"pipeline-callback", nil, "CallbackRole"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			made, _ := render(t, c.template, c.parameters)
-			if got := strings.Join(slices.Sorted(maps.Keys(made)), " "); got != c.want {
-				t.Errorf("makes %s\nwant  %s", got, c.want)
+		t.Run(c.template+" "+strings.Join(c.changed, " "), func(t *testing.T) {
+			made, _ := render(t, c.template, with(given(t, c.template), c.changed...))
+			want := strings.Fields(c.want)
+			slices.Sort(want)
+			if got := slices.Sorted(maps.Keys(made)); !slices.Equal(got, want) {
+				t.Errorf("makes %s\nwant  %s", got, want)
 			}
 		})
 	}
 }
 
-// A later stack gets its parameters from the outputs of the earlier ones, by name; nobody has to copy an ARN by hand.
-func TestOutputsFeedParameters(t *testing.T) {
-	fromPeople := map[string]bool{"DeliveryAccount": true, "CodeBucket": true, "CodeKey": true}
-	known := map[string]bool{}
-	for _, name := range templateNames {
-		loaded := load(t, name)
-		for id, p := range loaded.Parameters {
-			if p.Type != "String" {
-				t.Errorf("%s: parameter %s is of type %s", name, id, p.Type)
-			}
-			if p.Default == nil && !known[id] && !fromPeople[id] {
-				t.Errorf("%s: nothing supplies parameter %s", name, id)
-			}
-		}
-		for id := range loaded.Outputs {
-			known[id] = true
-		}
-	}
-}
-
 func TestNamesFit(t *testing.T) {
-	limits := map[string]int{"BucketName": 63, "RoleName": 64, "FunctionName": 64, "AliasName": 256, "LogGroupName": 512, "RepositoryName": 100}
-	parameters := map[string]map[string]string{
-		"pipeline-base": baseParameters(), "delivery-relay": deliveryParameters(), "pipeline-relay": pipelineParameters(),
-	}
-	for template, given := range parameters {
-		made, _ := render(t, template, given)
+	limits := map[string]int{"BucketName": 63, "RoleName": 64, "FunctionName": 64, "AliasName": 256, "LogGroupName": 512, "RepositoryName": 100, "StateMachineName": 80}
+	for _, template := range templateNames {
+		made, _ := render(t, template, given(t, template))
 		for id, res := range made {
 			for property, limit := range limits {
 				if name, ok := res.Properties[property].(string); ok && len(name) > limit {
@@ -165,29 +157,6 @@ func TestRolesAreLeast(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestOutputsForAPipelineOfOnesOwn(t *testing.T) {
-	_, outputs := render(t, "pipeline-relay", with(pipelineParameters(), "WithPipeline", "false", "TargetName", "shop"))
-	var action struct {
-		Name          string
-		Configuration struct{ FunctionName, UserParameters string }
-		RunOrder      int
-	}
-	if err := json.Unmarshal([]byte(outputs["Action"]), &action); err != nil {
-		t.Fatalf("the action is not JSON: %v\n%s", err, outputs["Action"])
-	}
-	if action.Configuration.FunctionName != "<JobFunction>" || action.RunOrder != 2 {
-		t.Errorf("action %+v", action)
-	}
-	checkUserParameters(t, action.Configuration.UserParameters, "shop")
-	var document struct{ Statement []policyStatement }
-	if err := json.Unmarshal([]byte(outputs["ActionPolicy"]), &document); err != nil {
-		t.Fatalf("the policy is not JSON: %v", err)
-	}
-	if s := document.Statement[0]; s.Action != "lambda:InvokeFunction" || s.Resource != "<JobFunction.Arn>" {
-		t.Errorf("first statement %+v", s)
 	}
 }
 

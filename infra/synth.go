@@ -41,10 +41,14 @@ func addStacks(app awscdk.App, pipelineAccount, deliveryAccount, region string) 
 	pipeline := &awscdk.Environment{Account: jsii.String(pipelineAccount), Region: jsii.String(region)}
 	delivery := &awscdk.Environment{Account: jsii.String(deliveryAccount), Region: jsii.String(region)}
 	newPipelineBase(app, pipeline)
-	for _, route := range []Route{Relay} {
+	for _, route := range crossing() {
 		newDelivery(app, route, delivery)
 		newPipelineSide(app, route, pipeline)
 	}
+	newSameAccount(app, pipeline)
+	newOwnJob(app, pipeline)
+	newOwnMachine(app, pipeline)
+	newOwnCallback(app, pipeline)
 }
 
 func collect(dir string) (map[string][]byte, error) {

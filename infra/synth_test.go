@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -69,6 +70,21 @@ func TestTemplatesNeedNoCDK(t *testing.T) {
 				t.Errorf("%s has a section %s, which the rehearsal would have to learn", name, key)
 			}
 		}
+	}
+}
+
+// cfn-lint knows every resource type's schema. It is a Python program, so it is asked where it is installed only.
+func TestTemplatesAreClean(t *testing.T) {
+	linter, err := exec.LookPath("cfn-lint")
+	if err != nil {
+		t.Skip("cfn-lint is not installed")
+	}
+	templates, err := filepath.Glob("../templates/*" + templateSuffix)
+	if err != nil || len(templates) != len(templateNames) {
+		t.Fatalf("templates %q, error %v", templates, err)
+	}
+	if said, err := exec.Command(linter, templates...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
 	}
 }
 

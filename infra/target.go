@@ -1,110 +1,107 @@
 package infra
 
 import (
-	"fmt"
+	"regexp"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Route is the way the border between the accounts is crossed.
-type Route string
-
-// Relay: the job function in the pipeline account invokes the invalidator in the delivery account.
-const Relay Route = "relay"
-
-// liveAlias is the alias through which the invalidator is invoked: the permission hangs on it alone.
-const liveAlias = "live"
-
-// TargetProps describes the delivery side of a route to one distribution. Every field is needed.
+// TargetProps describes the delivery side of a route to one distribution. What a route does not mention is left alone.
+// ARNs of the pipeline account follow from Name and PipelineAccount where they are not given.
 type TargetProps struct {
-	Name         string // prefix of the names of what is made
-	Route        Route
-	Distribution string // ID of the distribution, in the account of the stack
-	JobRoleARN   string // the one role of the pipeline account that may use the target; it must exist
-	Code         Code   // the invalidator
+	Name         string // prefix of the names of what is made; default "unstale", the same on both sides
+	Route        Route  // default [Assume]
+	Distribution string // needed: ID of the distribution, in the account of the stack
+
+	// PipelineAccount is the account of the pipeline; all routes but [Relay] need it, unless every ARN below is given.
+	PipelineAccount string
+
+	// JobRoleARN is the one role that may use the target. [Assume]: need not exist. [Relay]: has to exist.
+	JobRoleARN string
+	// ExternalID is what the job function has to present; [Assume] needs it, one per target. It is no secret: it keeps a
+	// job function that serves many targets from being talked into using one for another. 2 to 1224 of A-Za-z0-9_+=,.@:/-
+	ExternalID string
+
+	// MachineRoleARN and MachineARN are the state machine that may use the target. [States].
+	MachineRoleARN, MachineARN string
+
+	// PipelineRoleARN is the one role that may start the job function here, by way of the action role. [Direct] needs it.
+	PipelineRoleARN string
+	// CallbackRoleARN is what the job function here answers through. [Direct].
+	CallbackRoleARN string
+	// ArtifactBucketARN and ArtifactKeyARN are what the action role may read: the release. [Direct] needs them. The
+	// bucket's and the key's own policies must admit the action role as well, see [NewArtifacts].
+	ArtifactBucketARN, ArtifactKeyARN string
+	TargetName                        string // [Direct]: name that UserParameters select the target by; default "site"
+	Median                            string // [Direct]: see [InvalidateActionProps]
+
+	Code Code // [Relay] needs the invalidator, [Direct] the job function
 }
 
 // Target is the delivery side of a route.
 type Target struct {
 	constructs.Construct
-	// InvalidatorARN is the ARN of the invalidator's alias: what the pipeline account invokes, and nothing else.
+	// InvalidatorARN is the invalidator's alias: what the pipeline account invokes, and nothing else. [Relay].
 	InvalidatorARN string
+	// RoleARN is the role that the pipeline account takes on: the purge role of [Assume] and [States], the action role of
+	// [Direct].
+	RoleARN string
+	// Function is the job function of [Direct].
+	Function awslambda.CfnFunction
+	run      run // [Direct]: how a pipeline runs it
 }
 
-// NewTarget makes what lets JobRoleARN of the pipeline account invalidate one distribution of the delivery account, and
-// grants no more: the invalidator's role lists that one distribution, and only the alias may be invoked, only by that role.
+// NewTarget makes what lets one role of the pipeline account invalidate one distribution of the delivery account:
+//
+//   - [Assume]: a role that lists the distribution, trusts JobRoleARN and asks for ExternalID.
+//   - [Relay]: the invalidator, whose role lists the distribution and whose alias JobRoleARN may invoke.
+//   - [Direct]: the job function, whose role lists the distribution, and the role with which CodePipeline invokes it.
+//   - [States]: a role that lists the distribution, trusts MachineRoleARN and asks for MachineARN.
+//
+// It panics, as CDK's constructs do, where a property that the route needs is missing, and see [requireEnvironment].
 func NewTarget(scope constructs.Construct, id string, props TargetProps) Target {
-	if props.Route != Relay {
-		panic(fmt.Sprintf("make target %s: route %q is not one of: %s", id, props.Route, Relay))
+	what := "target " + id
+	requireEnvironment(scope, what)
+	props = props.withDefaults()
+	build := map[Route]func(constructs.Construct, string, TargetProps) Target{
+		Assume: newAssumeTarget, Relay: newRelayTarget, Direct: newDirectTarget, States: newStatesTarget,
+	}[props.Route]
+	if build == nil {
+		refuseRoute(what, props.Route, crossing()) // with same-account there is no other side
 	}
-	requireEnvironment(scope, "target "+id)
-	c := constructs.NewConstruct(scope, jsii.String(id))
-	log := newLog(c, "/aws/lambda/"+props.Name+"-invalidator")
-	function := newInvalidator(c, props, log)
-	alias := newAlias(c, props, function)
-	awslambda.NewCfnPermission(c, jsii.String("Permission"), &awslambda.CfnPermissionProps{
-		FunctionName: alias.Ref(),
-		Action:       jsii.String("lambda:InvokeFunction"),
-		Principal:    props.JobRoleARN,
-	})
-	return Target{Construct: c, InvalidatorARN: *alias.Ref()}
+	demand(what, props.Route, need{"Distribution", props.Distribution})
+	return build(constructs.NewConstruct(scope, jsii.String(id)), what, props)
 }
 
-func invalidatorProgram(props TargetProps, roleARN string) program {
-	return program{
-		name:        props.Name + "-invalidator",
-		description: "Invalidates one distribution for the pipeline account",
-		roleARN:     roleARN,
-		code:        props.Code,
-		memory:      128,
-		timeout:     30,
-		environment: map[string]string{"DISTRIBUTION_ID": props.Distribution},
+func (p TargetProps) withDefaults() TargetProps {
+	p.Route = p.Route.orDefault()
+	p.Name = firstOf(p.Name, defaultName)
+	p.TargetName = firstOf(p.TargetName, defaultTargetName)
+	if p.PipelineAccount == "" {
+		return p
 	}
+	p.JobRoleARN = firstOf(p.JobRoleARN, JobRoleARN(p.Name, p.PipelineAccount))
+	p.MachineRoleARN = firstOf(p.MachineRoleARN, MachineRoleARN(p.Name, p.PipelineAccount))
+	p.MachineARN = firstOf(p.MachineARN, MachineARN(p.Name, p.PipelineAccount))
+	p.CallbackRoleARN = firstOf(p.CallbackRoleARN, CallbackRoleARN(p.Name, p.PipelineAccount))
+	return p
 }
 
-func newInvalidator(c constructs.Construct, props TargetProps, log awslogs.CfnLogGroup) awslambda.CfnFunction {
-	distribution := sub("arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}",
-		map[string]string{"Distribution": props.Distribution})
-	role := awsiam.NewCfnRole(c, jsii.String("Role"), &awsiam.CfnRoleProps{
-		RoleName:                 jsii.String(props.Name + "-invalidator"),
-		Description:              jsii.String("What the invalidator may do: invalidate one distribution"),
-		AssumeRolePolicyDocument: assumedBy("LambdaAssumes", "lambda.amazonaws.com"),
-		Policies: []*awsiam.CfnRole_PolicyProperty{{
-			PolicyName: jsii.String("invalidate"),
-			PolicyDocument: document(
-				statement{
-					sid: "InvalidateDistribution",
-					actions: []string{
-						"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation",
-						"cloudfront:ListInvalidations", "cloudfront:GetDistribution",
-					},
-					resources: []string{distribution},
-				},
-				writeOwnLog(*log.AttrArn()),
-			),
-		}},
-	})
-	return newFunction(c, invalidatorProgram(props, *role.AttrArn()), log)
-}
+// externalIDPattern and its lengths are STS's own (AssumeRole, ExternalId); \w is ASCII there.
+const (
+	externalIDPattern = `[A-Za-z0-9_+=,.@:/-]*`
+	externalIDMin     = 2
+	externalIDMax     = 1224
+)
 
-// newAlias publishes the function. A version is immutable and a change of its Description replaces it, so the description
-// carries all that a version freezes: code, architecture, distribution and the fixed settings. Otherwise the alias would
-// go on serving the old code after an update.
-func newAlias(c constructs.Construct, props TargetProps, function awslambda.CfnFunction) awslambda.CfnAlias {
-	version := awslambda.NewCfnVersion(c, jsii.String("Version"), &awslambda.CfnVersionProps{
-		FunctionName: function.Ref(),
-		Description: jsii.String(sub("${Key} ${Architecture} ${Distribution} "+invalidatorProgram(props, "").settings(),
-			map[string]string{
-				"Key": props.Code.Key, "Architecture": props.Code.Architecture, "Distribution": props.Distribution,
-			})),
-	})
-	return awslambda.NewCfnAlias(c, jsii.String("Alias"), &awslambda.CfnAliasProps{
-		FunctionName:    function.Ref(),
-		FunctionVersion: version.AttrVersion(),
-		Name:            jsii.String(liveAlias),
-	})
+// checkExternalID refuses an external ID that STS would refuse, at synthesis if it is known then.
+func checkExternalID(what, id string) {
+	if id == "" || isToken(id) {
+		return
+	}
+	if len(id) < externalIDMin || len(id) > externalIDMax || !regexp.MustCompile("^"+externalIDPattern+"$").MatchString(id) {
+		panic("make " + what + ": ExternalID is not 2 to 1224 letters, digits and _+=,.@:/-")
+	}
 }

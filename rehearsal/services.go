@@ -19,6 +19,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/lambda"
 	"github.com/unstale/unstale/rehearsal/logs"
 	"github.com/unstale/unstale/rehearsal/s3"
+	"github.com/unstale/unstale/rehearsal/states"
 	"github.com/unstale/unstale/rehearsal/sts"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
@@ -33,6 +34,7 @@ type services struct {
 	logs          *logs.Service
 	functions     *lambda.Service
 	distributions *cloudfront.Service
+	machines      *states.Service
 	rules         *events.Service
 	repositories  *codecommit.Service
 	builds        *codebuild.Service
@@ -68,6 +70,9 @@ func (w *World) buildEdge() error {
 	}
 	options := w.options.Edge
 	options.Dir = dir
+	if w.options.Faults != nil {
+		options.Intercept = w.options.Faults.Visit
+	}
 	w.edge = edge.New(edge.Deps{Distributions: w.distributions, Origin: origin{w.buckets}, Clock: w.clock, Options: options})
 	w.distributions.Attach(w.edge)
 	return w.edge.Listen()
@@ -119,9 +124,13 @@ func (w *World) buildDelivery() error {
 		Directory: w.directory, Clock: w.clock, Journal: w.journal, Sessions: w.sessions, Store: store, Logs: w.logs, Dir: builds, URL: w.front.URL,
 		Options: codebuild.Options{Host: os.Environ(), CacheDir: w.options.BuildCache, Output: w.options.BuildOutput},
 	})
+	w.machines = states.New(states.Deps{
+		Directory: w.directory, Clock: w.clock, Journal: w.journal, Sessions: w.sessions, Distributions: integration{w.distributions, w.options.Faults},
+	})
 	w.pipelines = codepipeline.New(codepipeline.Deps{
 		Directory: w.directory, Clock: w.clock, Journal: w.journal, Sessions: w.sessions, Store: store,
-		Repositories: w.repositories, Builds: w.builds, Functions: invoker{w.functions}, Options: w.options.Pipelines,
+		Repositories: w.repositories, Builds: w.builds, Functions: invoker{w.functions}, Machines: w.machines,
+		Options: w.options.Pipelines,
 	})
 	w.rules.Pipelines = w.pipelines
 	return nil
@@ -142,6 +151,7 @@ func (w *World) register() {
 		{kms.SigningName, w.keys, wire.WriteJSONError},
 		{logs.SigningName, w.logs, wire.WriteJSONError},
 		{lambda.SigningName, w.functions, wire.WriteJSONError},
+		{states.SigningName, w.machines, wire.WriteJSONError},
 		{codecommit.SigningName, w.repositories, wire.WriteJSONError},
 		{codebuild.SigningName, w.builds, wire.WriteJSONError},
 		{codepipeline.SigningName, w.pipelines, wire.WriteJSONError},
@@ -150,7 +160,7 @@ func (w *World) register() {
 	}
 	w.front.HandlePath(codecommit.GitPath, w.repositories.GitHandler())
 	for _, s := range []interface{ ResourceTypes() []templates.Type }{
-		w.identities, w.keys, w.buckets, w.logs, w.functions, w.distributions, w.rules, w.repositories, w.builds, w.pipelines,
+		w.identities, w.keys, w.buckets, w.logs, w.functions, w.distributions, w.machines, w.rules, w.repositories, w.builds, w.pipelines,
 	} {
 		w.stacks.Register(s.ResourceTypes()...)
 	}

@@ -100,6 +100,7 @@ func (w *World) start() error {
 	if f := w.options.Faults; f != nil {
 		f.Kill = w.functions.Kill
 		w.front.Intercept(f.Intercept)
+		w.front.Ahead(f.Ahead)
 	}
 	w.serving.Go(func() { w.failed = w.front.Serve() })
 	return nil
@@ -111,6 +112,9 @@ func (w *World) Close() error {
 	var errs []error
 	if w.pipelines != nil {
 		errs = append(errs, w.pipelines.Close())
+	}
+	if w.machines != nil {
+		errs = append(errs, w.machines.Close())
 	}
 	if w.builds != nil {
 		errs = append(errs, w.builds.Close())
@@ -184,6 +188,11 @@ func (w *World) GitCredentials(account string) (user, password string) {
 
 // assume asks STS for a session of a function's role on behalf of the Lambda service.
 func (w *World) assume(ctx context.Context, c accounts.Caller, roleARN, session string) (accounts.Credentials, error) {
+	if f := w.options.Faults; f != nil {
+		if err := f.Assume(ctx, session); err != nil {
+			return accounts.Credentials{}, err
+		}
+	}
 	return w.sessions.Assume(ctx, c, sts.Input{RoleARN: roleARN, SessionName: session})
 }
 

@@ -1,7 +1,6 @@
 // Package templates carries the CloudFormation templates that infra/ synthesises, so that they can be deployed without CDK
-// and without Node. They name no account, need no bootstrap and no assets, and are deployed in this order: pipeline-base
-// (pipeline account), delivery-<route> (delivery account), pipeline-<route> (pipeline account). A parameter takes the
-// output of the same name of an earlier stack.
+// and without Node. They name no account, need no bootstrap and no assets. [Deployment] says which a route takes, where and
+// in which order; README.md says it for people, with the templates for a pipeline of one's own.
 package templates
 
 import (

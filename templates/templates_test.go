@@ -8,8 +8,34 @@ import (
 	"testing"
 )
 
+// template is what these tests look at in a template.
+type template struct {
+	Resources, Outputs map[string]any
+	Parameters         map[string]struct {
+		Description string
+		Default     *string
+	}
+}
+
+func decode(t *testing.T, name string) template {
+	t.Helper()
+	body, err := Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed template
+	if err := json.Unmarshal(body, &parsed); err != nil {
+		t.Fatalf("parse the template %s: %v", name, err)
+	}
+	return parsed
+}
+
 func TestNamesInOrderOfAlphabet(t *testing.T) {
-	want := []string{"delivery-relay", "pipeline-base", "pipeline-relay"}
+	want := []string{
+		"delivery-assume", "delivery-direct", "delivery-relay", "delivery-states",
+		"pipeline-assume", "pipeline-base", "pipeline-callback", "pipeline-direct", "pipeline-job", "pipeline-machine",
+		"pipeline-relay", "pipeline-states", "same-account",
+	}
 	if got := Names(); !slices.Equal(got, want) {
 		t.Errorf("Names() = %q, want %q", got, want)
 	}
@@ -21,9 +47,8 @@ func TestGetEachTemplate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var template struct{ Resources map[string]any }
-		if err := json.Unmarshal(body, &template); err != nil || len(template.Resources) == 0 {
-			t.Errorf("template %s: %d resources, error %v", name, len(template.Resources), err)
+		if n := len(decode(t, name).Resources); n == 0 {
+			t.Errorf("template %s makes nothing", name)
 		}
 		if len(body) > 51_200 {
 			t.Errorf("template %s has %d bytes: CloudFormation takes at most 51,200 in a request", name, len(body))
@@ -37,7 +62,7 @@ func TestGetEachTemplate(t *testing.T) {
 func TestGetUnknownNamesWhatThereIs(t *testing.T) {
 	for _, name := range []string{"", "pipeline", "pipeline-base.template.json", "../templates/pipeline-base"} {
 		_, err := Get(name)
-		if err == nil || !strings.Contains(err.Error(), "delivery-relay, pipeline-base, pipeline-relay") {
+		if err == nil || !strings.Contains(err.Error(), strings.Join(Names(), ", ")) {
 			t.Errorf("Get(%q): error %v does not name the templates", name, err)
 		}
 	}

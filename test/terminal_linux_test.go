@@ -31,7 +31,7 @@ func TestColoursOnTerminalsOnly(t *testing.T) {
 		{[]string{"TERM=xterm", "NO_COLOR=1"}, false},
 		{[]string{"TERM=dumb", "NO_COLOR="}, false},
 	} {
-		shown := onTerminal(t, tt.env, "rehearse", "--lambdas", broken)
+		shown := onTerminal(t, tt.env, "rehearse", "--route", "relay", "--lambdas", broken)
 		if !strings.Contains(shown, "unstale rehearse, route relay") {
 			t.Errorf("%v: the show has no title: %q", tt.env, shown)
 		}

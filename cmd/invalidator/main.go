@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -30,6 +31,9 @@ func main() {
 	for _, id := range ids {
 		gateways[id] = gateway.NewCloudFront(cfg, id)
 	}
-	handler := &invalidator.Handler{Gateways: gateways, Log: log, Now: time.Now}
+	handler := &invalidator.Handler{
+		Gateways: gateways, Log: log, Now: time.Now, Secrets: lambdaconfig.Secrets(os.Getenv),
+	}
+	lambdaconfig.Connect(context.Background(), cfg, "cloudfront.amazonaws.com")
 	lambda.StartWithOptions(handler.Handle)
 }

@@ -10,17 +10,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/unstale/unstale/examples/spa"
 	"github.com/unstale/unstale/examples/static"
+	"github.com/unstale/unstale/internal/cli/mistakes"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal"
 )
 
 type rehearseFlags struct {
 	route, site, lambdas string
+	mistake              string
 	json, serve, verbose bool
 }
 
@@ -35,10 +39,15 @@ A site is pushed with git to the pipeline account, built by its buildspec, deplo
 account's bucket and purged from the edge by the real Lambda functions. What viewers get is shown
 before, between and after. Nothing leaves this machine, except what the site's build itself fetches.
 
+With --break NAME one common mistake is made, and the story ends with where it failed, why, and the
+statement that repairs it; the exit code is then 1.
+
 The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.`,
 		Example: `  unstale rehearse                        # the smallest site, needs no Node
+  unstale rehearse --route relay          # with a function of the delivery account that has a veto
   unstale rehearse --site spa             # a React single-page app, built by npm
   unstale rehearse --json | jq .viewer    # one document at the end, nothing else
+  unstale rehearse --break trust          # one mistake, and the statement that repairs it
   unstale rehearse --serve                # keep both accounts up for the AWS CLI, git and a browser`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -48,24 +57,37 @@ The exit code is 0 only if the pipeline succeeded and every point of presence se
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.json && f.serve {
-				return usage{errors.New("--json and --serve exclude each other: one ends with a document, the other goes on")}
+				return usage{withTry(errors.New("--json and --serve exclude each other: one ends with a document, the other goes on"), "unstale rehearse --json, or unstale rehearse --serve")}
 			}
-			return rehearse(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if f.mistake != "" && f.serve {
+				return usage{withTry(errors.New("--break and --serve exclude each other: one ends with an explanation, the other goes on"), "one of them")}
+			}
+			if f.mistake == "help" {
+				return listMistakes(cmd.OutOrStdout())
+			}
+			return rehearse(cmd.Context(), f, cmd.Flags().Changed("route"), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.route, "route", "relay", "how the border is crossed: relay")
+	flags.StringVar(&f.route, "route", story.DefaultRoute, "how the border is crossed: "+strings.Join(story.Routes(), ", "))
 	flags.StringVar(&f.site, "site", "static", "what to deliver: static, spa, or a directory with RELEASE and buildspec.yml")
 	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips (default: where make lambdas puts them, or beside this program)")
+	flags.StringVar(&f.mistake, "break", "", "make one common mistake, and have it explained; help lists them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document instead of the story")
 	flags.BoolVar(&f.serve, "serve", false, "keep both accounts up after the first release; buildspecs run with your rights")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what builds print (on stderr)")
 	return cmd
 }
 
-func rehearse(ctx context.Context, f rehearseFlags, stdout, stderr io.Writer) (err error) {
-	if f.route != "relay" {
-		return usage{fmt.Errorf("--route %s: the rehearsal plays relay so far", f.route)}
+func rehearse(ctx context.Context, f rehearseFlags, routeGiven bool, stdout, stderr io.Writer) (err error) {
+	if !slices.Contains(story.Routes(), f.route) {
+		return usage{withTry(fmt.Errorf("there is no route %q", f.route), "--route with one of %s", strings.Join(story.Routes(), ", "))}
+	}
+	var mistake mistakes.Mistake
+	if f.mistake != "" {
+		if mistake, f.route, err = chooseMistake(f.mistake, f.route, routeGiven); err != nil {
+			return err
+		}
 	}
 	source, err := siteSource(f.site)
 	if err != nil {
@@ -89,6 +111,9 @@ func rehearse(ctx context.Context, f rehearseFlags, stdout, stderr io.Writer) (e
 			w.Journal().OnEvent(n.Event)
 			w.Journal().OnCall(n.Call)
 		}
+	}
+	if f.mistake != "" {
+		return rehearseMistake(ctx, mistake, o, n, f.json, stdout)
 	}
 	stage, err := story.Set(ctx, o)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/unstale/unstale/internal/cli/story"
 )
@@ -19,12 +21,18 @@ func serve(ctx context.Context, stage *story.Stage, n story.Narrator, stdout io.
 	if _, err := stage.Release(ctx, "1", nil); err != nil {
 		return err
 	}
+	up, sources := "The account is up.", ""
+	for _, account := range slices.Sorted(maps.Keys(files)) {
+		owner := "pipeline account"
+		if account == story.DeliveryAccount {
+			up, owner = "Both accounts are up.", "delivery account"
+		}
+		sources += fmt.Sprintf("  %s   . %s\n", owner, filepath.ToSlash(files[account]))
+	}
 	_, err = fmt.Fprintf(stdout, `
-Both accounts are up. Buildspecs pushed here run with your rights on this machine.
+%s Buildspecs pushed here run with your rights on this machine.
 
-  pipeline account   . %s
-  delivery account   . %s
-
+%s
 With one of them sourced:
   aws sts get-caller-identity
   aws codepipeline get-pipeline-state --name %s
@@ -33,7 +41,7 @@ With one of them sourced:
   chromium --proxy-server="$HTTPS_PROXY" --ignore-certificate-errors-spki-list="$UNSTALE_CA_SPKI" --user-data-dir="$(mktemp -d)" "$UNSTALE_SITE"
 
 Ctrl-C ends it and leaves nothing behind.
-`, filepath.ToSlash(files[story.PipelineAccount]), filepath.ToSlash(files[story.DeliveryAccount]), stage.Outputs["PipelineName"])
+`, up, sources, stage.Outputs["PipelineName"])
 	if err != nil {
 		return fmt.Errorf("print where the accounts are: %w", err)
 	}

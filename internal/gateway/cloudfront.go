@@ -39,17 +39,23 @@ type CloudFront struct {
 
 // NewCloudFront makes the gateway of a distribution in cfg's own account.
 func NewCloudFront(cfg aws.Config, distribution string) *CloudFront {
+	return CloudFrontOf(cfg, target.Target{Route: target.SameAccount, Distribution: distribution})
+}
+
+// CloudFrontOf makes the gateway of a target's distribution for whoever holds credentials of its
+// account, however they came by them; errors name the target's route and account.
+func CloudFrontOf(cfg aws.Config, t target.Target) *CloudFront {
 	client := cloudfront.NewFromConfig(cfg, func(o *cloudfront.Options) {
 		o.Region = cloudFrontRegion
 		o.Retryer, o.RetryMaxAttempts = aws.NopRetryer{}, 0
 	})
-	return &CloudFront{client, place{route: target.SameAccount, distribution: distribution}}
+	return &CloudFront{client, placeOf(t)}
 }
 
 // Distribution reads the distribution's configuration.
 func (c *CloudFront) Distribution(ctx context.Context) (plan.Distribution, error) {
 	const operation = "read distribution"
-	out, err := within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.GetDistributionOutput, error) {
+	out, err := Within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.GetDistributionOutput, error) {
 		return c.client.GetDistribution(ctx, &cloudfront.GetDistributionInput{Id: &c.at.distribution})
 	})
 	if err != nil {
@@ -95,7 +101,7 @@ func (c *CloudFront) Create(ctx context.Context, batch invalidation.Batch) (inva
 	for i, item := range batch.Items {
 		paths[i] = item.String()
 	}
-	out, err := within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.CreateInvalidationOutput, error) {
+	out, err := Within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.CreateInvalidationOutput, error) {
 		return c.client.CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{
 			DistributionId: &batch.Distribution,
 			InvalidationBatch: &types.InvalidationBatch{
@@ -130,7 +136,7 @@ func (c *CloudFront) Get(ctx context.Context, id string) (invalidation.Invalidat
 }
 
 func (c *CloudFront) get(ctx context.Context, id string) (invalidation.Invalidation, error) {
-	out, err := within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.GetInvalidationOutput, error) {
+	out, err := Within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.GetInvalidationOutput, error) {
 		return c.client.GetInvalidation(ctx, &cloudfront.GetInvalidationInput{DistributionId: &c.at.distribution, Id: &id})
 	})
 	if err != nil {
@@ -182,7 +188,7 @@ func (c *CloudFront) summaries(ctx context.Context) iter.Seq2[types.Invalidation
 	return func(yield func(types.InvalidationSummary, error) bool) {
 		in := &cloudfront.ListInvalidationsInput{DistributionId: &c.at.distribution, MaxItems: aws.Int32(pageSize)}
 		for {
-			out, err := within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.ListInvalidationsOutput, error) {
+			out, err := Within(ctx, cloudFrontTimeout, func(ctx context.Context) (*cloudfront.ListInvalidationsOutput, error) {
 				return c.client.ListInvalidations(ctx, in)
 			})
 			if err == nil && out.InvalidationList == nil {

@@ -55,6 +55,13 @@ func advise(e *Error) string {
 		if e.Function != "" {
 			return "deploy the same release of unstale in both accounts"
 		}
+	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed":
+		// Texts as in the IAM user guide, "Troubleshooting signed requests", and S3's error responses.
+		for _, clock := range []string{"expired", "not yet current", "later than", "too large"} {
+			if strings.Contains(e.Message, clock) {
+				return "set the clock of the machine that calls: it is more than 5 minutes from AWS's"
+			}
+		}
 	case RequestNotSent:
 		return "check the credentials, the region and the endpoint of this process"
 	}

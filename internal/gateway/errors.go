@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ const (
 	FunctionError          = "FunctionError"          // the invalidator failed instead of answering
 	BadRequest             = "BadRequest"             // the invalidator does not take such a request
 	BadAnswer              = "BadAnswer"              // an answer that cannot be believed
+	Unsupported            = "Unsupported"            // the route cannot do that; the error says what can
+	ExecutionFailed        = "ExecutionFailed"        // states: the execution ended without a failed call
 )
 
 // Error is why an operation on a distribution failed.
@@ -52,7 +55,7 @@ type Error struct {
 
 	Operation    string       // verb first, e.g. "create invalidation"
 	Route        target.Route // the route it went by
-	Function     string       // relay: the invalidator's ARN
+	Function     string       // ARN of what was called instead: relay's invalidator, states' machine
 	Distribution string       // "" when the invalidator's own single one was meant
 	Account      string       // the account of the distribution, 12 digits; "" when not known
 
@@ -96,6 +99,18 @@ type place struct {
 	route                           target.Route
 	function, distribution, account string
 }
+
+func placeOf(t target.Target) place {
+	return place{t.Route, cmp.Or(t.Function, t.StateMachine), t.Distribution, t.Account}
+}
+
+// At says of an error on the way to a target what failed there, verb first, and explains it as far
+// as it is known. An *Error keeps what it says already.
+func At(t target.Target, operation string, err error) *Error { return placeOf(t).wrap(operation, err) }
+
+// Explain makes an Error of what an SDK client returned, for failures that are no operation on a
+// distribution.
+func Explain(err error) *Error { return place{}.wrap("", err) }
 
 // wrap says of an error where it happened, and explains it as far as it is known.
 func (p place) wrap(operation string, err error) *Error {
@@ -176,9 +191,9 @@ func temporary(code string, status int) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// within makes one call and ends it after limit. That the call took too long is told apart from the
+// Within makes one call and ends it after limit. That the call took too long is told apart from the
 // caller's own deadline, so that a caller with time left may try again.
-func within[T any](ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
+func Within[T any](ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out, err := call(limited)

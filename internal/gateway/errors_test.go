@@ -64,7 +64,7 @@ func TestWithin(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		_, err := within(t.Context(), 10*time.Second, hang)
+		_, err := Within(t.Context(), 10*time.Second, hang)
 		e := place{}.wrap("read", err)
 		if e.Code != RequestTimeout || !e.Temporary || errors.Is(e, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
 			t.Errorf("after %s: %#v", time.Since(began), e)
@@ -74,7 +74,7 @@ func TestWithin(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		_, err := within(ctx, 10*time.Second, hang)
+		_, err := Within(ctx, 10*time.Second, hang)
 		e := place{}.wrap("read", err)
 		if e.Code != RequestTimeout || !errors.Is(e, context.DeadlineExceeded) || time.Since(began) != time.Second {
 			t.Errorf("after %s: %#v", time.Since(began), e)

@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/invalidation"
@@ -23,7 +22,7 @@ const RelayTimeout = 45 * time.Second
 // Relay reaches a distribution through the invalidator function of the account that owns it. It
 // invokes synchronously: the asynchronous way loses every error.
 type Relay struct {
-	client *lambda.Client
+	lambda *invoker
 	at     place
 }
 
@@ -31,15 +30,10 @@ type Relay struct {
 // is called; distribution may be empty when the invalidator serves a single one.
 func NewRelay(cfg aws.Config, function, distribution string) *Relay {
 	at := place{route: target.Relay, function: function, distribution: distribution}
-	region := cfg.Region
 	if f, err := target.ParseFunction(function); err == nil {
-		region, at.account = f.Region, f.Account
+		at.account = f.Account
 	}
-	client := lambda.NewFromConfig(cfg, func(o *lambda.Options) {
-		o.Region = region
-		o.Retryer, o.RetryMaxAttempts = aws.NopRetryer{}, 0
-	})
-	return &Relay{client, at}
+	return &Relay{newInvoker(cfg, function), at}
 }
 
 // Distribution reads the distribution's configuration.
@@ -125,7 +119,7 @@ func (r *Relay) one(ctx context.Context, operation string, request Request) (inv
 
 // ask invokes the invalidator once. An error that it answers is returned as if it had happened here.
 func (r *Relay) ask(ctx context.Context, operation string, request Request) (Response, error) {
-	request.Version = Version
+	request.Version, request.Cause = Version, causeOf(ctx)
 	if request.Distribution == "" {
 		request.Distribution = r.at.distribution
 	}
@@ -138,24 +132,19 @@ func (r *Relay) ask(ctx context.Context, operation string, request Request) (Res
 			Code: BatchTooLarge, Message: fmt.Sprintf("the request has %d bytes; Lambda takes %d", len(payload), MaxMessage),
 		})
 	}
-	out, err := within(ctx, RelayTimeout, func(ctx context.Context) (*lambda.InvokeOutput, error) {
-		return r.client.Invoke(ctx, &lambda.InvokeInput{
-			FunctionName:   &r.at.function,
-			InvocationType: types.InvocationTypeRequestResponse,
-			LogType:        types.LogTypeNone,
-			Payload:        payload,
-		})
+	out, err := Within(ctx, RelayTimeout, func(ctx context.Context) (invocation, error) {
+		return r.lambda.invoke(ctx, r.at.function, payload)
 	})
 	if err != nil {
 		return Response{}, r.at.wrap(operation, err)
 	}
-	if out.FunctionError != nil {
-		return Response{}, r.at.wrap(operation, functionError(out.Payload))
+	if out.failed {
+		return Response{}, r.at.wrap(operation, functionError(out.payload))
 	}
-	if out.StatusCode != http.StatusOK {
-		return Response{}, r.at.badAnswer(operation, "Lambda answers status %d instead of 200", out.StatusCode)
+	if out.status != http.StatusOK {
+		return Response{}, r.at.badAnswer(operation, "Lambda answers status %d instead of 200", out.status)
 	}
-	answer, err := decodeResponse(out.Payload)
+	answer, err := decodeResponse(out.payload)
 	if err != nil {
 		return Response{}, r.at.badAnswer(operation, "%v", err)
 	}
@@ -166,8 +155,9 @@ func (r *Relay) ask(ctx context.Context, operation string, request Request) (Res
 }
 
 // functionError reports a function that failed instead of answering, from Lambda's document
-// {"errorType":...,"errorMessage":...}. One that ran out of time may succeed when asked again;
-// others fail the same way. Source: Lambda developer guide, "Invoke: FunctionError".
+// {"errorType":...,"errorMessage":...}. One that ran out of time, or whose process was killed, may
+// succeed when asked again; others fail the same way, such as one that ends by itself ("exit status 1").
+// Source: Lambda developer guide, "Invoke: FunctionError".
 func functionError(payload []byte) *Error {
 	var document struct {
 		Type    string `json:"errorType"`
@@ -177,8 +167,9 @@ func functionError(payload []byte) *Error {
 		return &Error{Code: FunctionError, Message: fmt.Sprintf("the invalidator failed with %.200q", payload)}
 	}
 	return &Error{
-		Code:      FunctionError,
-		Message:   fmt.Sprintf("the invalidator failed: %s: %s", document.Type, document.Message),
-		Temporary: document.Type == "Sandbox.Timedout",
+		Code:    FunctionError,
+		Message: fmt.Sprintf("the invalidator failed: %s: %s", document.Type, document.Message),
+		Temporary: document.Type == "Sandbox.Timedout" ||
+			document.Type == "Runtime.ExitError" && strings.Contains(document.Message, "signal: "),
 	}
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/unstale/unstale/internal/gateway"
-	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/invalidation"
 )
 
 func relay(t *testing.T, handler http.Handler) gateway.Gateway {
-	return open(t, configuration(t, handler), target.Target{Route: target.Relay, Function: function, Distribution: distribution})
+	return gateway.NewRelay(configuration(t, handler), function, distribution)
 }
 
 func failure(t *testing.T, err error) *gateway.Error {
@@ -37,6 +36,7 @@ func TestRelayReportsFunctionErrors(t *testing.T) {
 	}{
 		{`{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r Error: Task timed out after 30.00 seconds"}`, "Sandbox.Timedout: RequestId: r Error: Task timed out after 30.00 seconds", true},
 		{`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r Error: Runtime exited with error: exit status 1"}`, "Runtime.ExitError: RequestId: r", false},
+		{`{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r Error: Runtime exited with error: signal: killed"}`, "signal: killed", true},
 		{`null`, `the invalidator failed with "null"`, false},
 		{`not JSON`, `the invalidator failed with "not JSON"`, false},
 	}

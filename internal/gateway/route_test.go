@@ -42,18 +42,9 @@ func configuration(t *testing.T, handler http.Handler) aws.Config {
 	return cfg
 }
 
-func open(t *testing.T, cfg aws.Config, with target.Target) gateway.Gateway {
-	t.Helper()
-	gate, err := gateway.ForTarget(cfg, with)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gate
-}
-
 func TestSameAccount(t *testing.T) {
-	gatewaytest.Run(t, func(t *testing.T, at *gatewaytest.CloudFront) gateway.Gateway {
-		return open(t, configuration(t, at), target.Target{Route: target.SameAccount, Distribution: at.Distribution})
+	gatewaytest.Run(t, target.SameAccount, func(t *testing.T, at *gatewaytest.CloudFront) gateway.Gateway {
+		return gateway.NewCloudFront(configuration(t, at), at.Distribution)
 	})
 }
 
@@ -82,7 +73,7 @@ func lambdaOf(t *testing.T, run func(r *http.Request, event []byte) ([]byte, err
 func TestRelay(t *testing.T) {
 	for name, named := range map[string]string{"named": distribution, "the single one": ""} {
 		t.Run(name, func(t *testing.T) {
-			gatewaytest.Run(t, func(t *testing.T, at *gatewaytest.CloudFront) gateway.Gateway {
+			gatewaytest.Run(t, target.Relay, func(t *testing.T, at *gatewaytest.CloudFront) gateway.Gateway {
 				handler := &invalidator.Handler{
 					Gateways: map[string]invalidator.Gateway{at.Distribution: gateway.NewCloudFront(configuration(t, at), at.Distribution)},
 					Log:      slog.New(slog.DiscardHandler),
@@ -91,21 +82,9 @@ func TestRelay(t *testing.T) {
 				cfg := configuration(t, lambdaOf(t, func(r *http.Request, event []byte) ([]byte, error) {
 					return handler.Handle(r.Context(), event)
 				}))
-				return open(t, cfg, target.Target{Route: target.Relay, Function: function, Distribution: named})
+				return gateway.NewRelay(cfg, function, named)
 			})
 		})
-	}
-}
-
-func TestRoutesThatAreNotBuiltSaySo(t *testing.T) {
-	for _, route := range []target.Route{target.Assume, target.Direct, target.States} {
-		_, err := gateway.ForTarget(aws.Config{}, target.Target{Name: "site", Route: route})
-		if err == nil || !strings.Contains(err.Error(), `reach target "site": route `+string(route)+" is not built yet") {
-			t.Errorf("%s: %v", route, err)
-		}
-	}
-	if _, err := gateway.ForTarget(aws.Config{}, target.Target{Name: "site"}); err == nil {
-		t.Error("no route: no error")
 	}
 }
 

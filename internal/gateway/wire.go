@@ -44,6 +44,7 @@ type Request struct {
 	Items        []string  `json:"items,omitempty"`
 	Reference    string    `json:"reference,omitempty"`
 	ID           string    `json:"id,omitempty"`
+	Cause        *Cause    `json:"cause,omitempty"` // for the log
 }
 
 // Response is what the invalidator answers: the one member that the operation gives, or the error.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/scrub"
 	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
@@ -37,6 +38,7 @@ type Handler struct {
 	Gateways map[string]Gateway // by distribution ID; the keys are the allow-list
 	Log      *slog.Logger       // one line per request; the event itself is never logged
 	Now      func() time.Time   // for durations in the log
+	Secrets  []string           // the function's own credentials, which no answer and no log may quote
 }
 
 // Handle answers one invocation. Refusals and AWS's errors travel in the answer, so that the other
@@ -57,6 +59,7 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (json.RawMe
 		response = gateway.Fail(err)
 	}
 	response.Version = gateway.Version
+	clean(response.Error, scrub.New(h.Secrets...))
 	answer, err := json.Marshal(response)
 	if err == nil && len(answer) > gateway.MaxMessage {
 		response = gateway.Fail(&gateway.Error{
@@ -69,6 +72,16 @@ func (h *Handler) Handle(ctx context.Context, event json.RawMessage) (json.RawMe
 		return nil, fmt.Errorf("write answer to operation %s: %w", request.Operation, err)
 	}
 	return answer, nil
+}
+
+// clean takes credentials out of what AWS said: the pipeline account is told it, and the log.
+func clean(f *gateway.Failure, s scrub.Scrubber) {
+	if f == nil {
+		return
+	}
+	for _, text := range []*string{&f.Code, &f.Message, &f.Caller, &f.Action, &f.Resource, &f.Try} {
+		*text = s.Text(*text)
+	}
 }
 
 // do carries a request out and fills in the distribution that it meant.
@@ -147,10 +160,16 @@ func (h *Handler) record(ctx context.Context, request gateway.Request, response 
 		slog.String("distribution", request.Distribution),
 		slog.Int64("milliseconds", took.Milliseconds()),
 	}
+	if c := request.Cause; c != nil {
+		fields = append(fields, slog.String("release", short(c.Release)), slog.String("target", short(c.Target)))
+	}
+	reference := request.Reference
+	if reference == "" && response.Invalidation != nil {
+		reference = response.Invalidation.Reference
+	}
+	fields = append(fields, slog.String("reference", short(reference)))
 	if request.Operation == gateway.OpCreate {
-		// A reference that breaks the rules may be of any length.
-		reference := fmt.Sprintf("%.*s", invalidation.MaxReference, request.Reference)
-		fields = append(fields, slog.String("reference", reference), slog.Int("items", len(request.Items)))
+		fields = append(fields, slog.Int("items", len(request.Items)))
 	}
 	if response.Invalidation != nil {
 		fields = append(fields,
@@ -163,6 +182,12 @@ func (h *Handler) record(ctx context.Context, request gateway.Request, response 
 	}
 	h.Log.LogAttrs(ctx, slog.LevelInfo, "done", fields...)
 }
+
+// maxField is the most characters of a request's text in the log: one that breaks the rules may have
+// any length. A reference that keeps them has fewer.
+const maxField = 200
+
+func short(text string) string { return fmt.Sprintf("%.*s", maxField, text) }
 
 // The environment variables that hold the allow-list. One of them is set.
 const (

@@ -261,3 +261,19 @@ func FuzzHandle(f *testing.F) {
 		}
 	})
 }
+
+// AWS answers a bad signature with the canonical request, session token and all. That goes neither
+// into the log nor to the other account.
+func TestOwnCredentialsStayIn(t *testing.T) {
+	const token = "IQoJb3JpZ2luX2VjEOWN//the+session+token=="
+	h, fakes, log := world(t, "E1")
+	h.Secrets = []string{token}
+	fakes["E1"].fail = &gateway.Error{Code: "SignatureDoesNotMatch", Message: "x-amz-security-token:" + token, Try: token}
+	raw, err := h.Handle(t.Context(), json.RawMessage(`{"version":1,"operation":"get","id":"I7"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), token) || strings.Contains(log.String(), token) || !strings.Contains(string(raw), "x-amz-security-token:[credentials]") {
+		t.Errorf("answer %s, log %s", raw, log)
+	}
+}

@@ -67,13 +67,15 @@ func (e *AnswerError) Unwrap() error { return e.Err }
 
 // Codes of CodePipeline that mean something here. Source: API reference, PutJobSuccessResult.
 const (
-	codeTerminal   = "InvalidJobStateException"
-	codeInvalid    = "ValidationException"
-	codeVariables  = "OutputVariablesSizeExceededException"
-	codeDenied     = "AccessDeniedException"
-	codeNoSuchJob  = "JobNotFoundException"
-	tryPermission  = "allow codepipeline:PutJobSuccessResult and codepipeline:PutJobFailureResult on \"*\" in the function's role"
-	tryOtherRegion = "check that the function runs in the pipeline's account and region"
+	codeTerminal    = "InvalidJobStateException"
+	codeInvalid     = "ValidationException"
+	codeVariables   = "OutputVariablesSizeExceededException"
+	codeDenied      = "AccessDeniedException"
+	codeNoSuchJob   = "JobNotFoundException"
+	tryPermission   = "allow codepipeline:PutJobSuccessResult and codepipeline:PutJobFailureResult on \"*\" in "
+	tryOtherRegion  = "check that the role belongs to the pipeline's account, and that the answer goes to the pipeline's region"
+	tryOtherAccount = "check that the function runs in the pipeline's account and region; in another account it answers by a role of " +
+		"the pipeline's account, which UNSTALE_CALLBACK_ROLE names"
 )
 
 // fit keeps an answer within CodePipeline's limits, whatever it was made of.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/unstale/unstale/internal/gateway"
 	"pgregory.net/rapid"
 )
 
@@ -73,6 +75,9 @@ type pipeline struct {
 	codes []string // answered one a call; "" is success
 	got   []string // targets
 	body  map[string]any
+
+	role        string // that answers
+	credentials error  // why there are none
 }
 
 func (p *pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,7 +95,7 @@ func (p *pipeline) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "":
 	default:
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"__type":"`+code+`","message":"no"}`)
+		_, _ = io.WriteString(w, `{"__type":"`+code+`","message":"no, with `+r.Header.Get("X-Amz-Security-Token")+`"}`)
 	}
 }
 
@@ -100,9 +105,9 @@ func ask(t *testing.T, p *pipeline, a Answer) error {
 	return NewAnswerer(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"}, nil
+			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s", SessionToken: secretTok}, p.credentials
 		}),
-	}).Answer(t.Context(), firstJob, a)
+	}, p.role).Answer(t.Context(), firstJob, a)
 }
 
 func TestAnswerer(t *testing.T) {
@@ -167,8 +172,31 @@ func TestAnswererErrors(t *testing.T) {
 		if errors.As(err, &failed) != (tt.code != "") || (failed != nil && failed.Code != tt.code) || len(p.got) != tt.calls {
 			t.Errorf("%v: %d calls, %v", tt.codes, len(p.got), err)
 		}
+		if failed != nil && strings.Contains(err.Error(), secretTok) {
+			t.Errorf("it tells the session's token: %v", err)
+		}
 		if failed != nil && (!strings.HasPrefix(err.Error(), "answer job "+firstJob) || !strings.Contains(err.Error(), tt.says)) {
 			t.Error(err)
 		}
+	}
+}
+
+// A function of another account answers by a role of the pipeline's account.
+func TestAnswererByARole(t *testing.T) {
+	const role = "arn:aws:iam::111111111111:role/unstale-callback"
+	for code, says := range map[string]string{
+		"JobNotFoundException":  "try: check that the role belongs to the pipeline's account",
+		"AccessDeniedException": `try: allow codepipeline:PutJobSuccessResult and codepipeline:PutJobFailureResult on "*" in ` + role,
+	} {
+		if err := ask(t, &pipeline{role: role, codes: []string{code}}, Answer{Summary: "seen"}); err == nil || !strings.HasSuffix(strings.ReplaceAll(err.Error(), ", and that the answer goes to the pipeline's region", ""), says) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	p := &pipeline{role: role, credentials: &gateway.Error{Code: gateway.AccessDenied, Message: "assume role " + role + ": no", Try: "check both sides"}}
+	err := ask(t, p, Answer{Summary: "seen"})
+	var failed *AnswerError
+	if !errors.As(err, &failed) || failed.Code != gateway.AccessDenied || len(p.got) != 0 ||
+		err.Error() != "answer job "+firstJob+": AccessDenied: assume role "+role+": no; try: check both sides" {
+		t.Errorf("%d calls, %v", len(p.got), err)
 	}
 }

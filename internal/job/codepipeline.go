@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -10,22 +11,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/scrub"
 )
 
 // answerTries is how often an answer is tried. It is worth more tries than most calls: an answer that
 // is lost leaves the stage waiting for twenty minutes. The context's deadline bounds them.
 const answerTries = 8
 
-type codePipeline struct{ client *codepipeline.Client }
+type codePipeline struct {
+	client *codepipeline.Client
+	role   string                  // "": the function's own
+	own    aws.CredentialsProvider // its credentials
+}
 
-// NewAnswerer answers jobs with the function's own credentials. The artifactCredentials of a job are
-// never used for it: they are refused there, and meant for the artifacts only.
-func NewAnswerer(cfg aws.Config) Answerer {
-	return codePipeline{codepipeline.NewFromConfig(cfg, func(o *codepipeline.Options) {
+// NewAnswerer answers jobs in cfg's region with cfg's credentials: the function's own, or those of
+// role, the ARN of a role in the pipeline's account, where the function runs in another one. The
+// artifactCredentials of a job are never used for it: they are refused there, and meant for the
+// artifacts only.
+func NewAnswerer(cfg aws.Config, role string) Answerer {
+	return codePipeline{role: role, own: cfg.Credentials, client: codepipeline.NewFromConfig(cfg, func(o *codepipeline.Options) {
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = answerTries
 			o.MaxBackoff = time.Second
 		})
+		o.APIOptions = append(o.APIOptions, limitAttempts(answerTimeout))
 	})}
 }
 
@@ -53,16 +64,36 @@ func (c codePipeline) Answer(ctx context.Context, jobID string, a Answer) error 
 	if err == nil {
 		return nil
 	}
+	return c.explain(ctx, jobID, err)
+}
+
+// explain says why an answer was not accepted, and what to do.
+func (c codePipeline) explain(ctx context.Context, jobID string, err error) *AnswerError {
 	failed := &AnswerError{JobID: jobID, Err: err}
+	var assumed *gateway.Error
+	if errors.As(err, &assumed) { // there are no credentials to call CodePipeline with
+		failed.Code, failed.Err, failed.Try = assumed.Code, assumed, assumed.Try
+		return failed
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		failed.Code = api.ErrorCode()
 	}
+	// The handler scrubs what it knows; a session that was assumed is known here only.
+	if own, gone := c.own.Retrieve(ctx); gone == nil {
+		if clean := scrub.New(own.SessionToken, own.SecretAccessKey, own.AccessKeyID).Text(err.Error()); clean != err.Error() {
+			failed.Err = errors.New(clean)
+		}
+	}
 	switch failed.Code {
 	case codeDenied, "AccessDenied":
-		failed.Try = tryPermission
+		failed.Try = tryPermission + cmp.Or(c.role, "the function's role")
 	case codeNoSuchJob:
+		// Whose account may answer the job of an action that runs in another account is not documented.
 		failed.Try = tryOtherRegion
+		if c.role == "" {
+			failed.Try = tryOtherAccount
+		}
 	}
 	return failed
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/unstale/unstale/internal/scrub"
 )
 
 // Credentials are a job's artifactCredentials: the session of the pipeline's action role, meant for
@@ -26,16 +28,14 @@ func (c Credentials) Provider() aws.CredentialsProvider {
 	})
 }
 
-const hidden = "[credentials]"
-
 // Format implements fmt.Formatter, for every verb.
-func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(hidden)) }
+func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(scrub.Hidden)) }
 
 // LogValue implements slog.LogValuer.
-func (Credentials) LogValue() slog.Value { return slog.StringValue(hidden) }
+func (Credentials) LogValue() slog.Value { return slog.StringValue(scrub.Hidden) }
 
 // MarshalJSON implements json.Marshaler.
-func (Credentials) MarshalJSON() ([]byte, error) { return json.Marshal(hidden) }
+func (Credentials) MarshalJSON() ([]byte, error) { return json.Marshal(scrub.Hidden) }
 
 // event is what a job brings, as far as it is used here. Source: CodePipeline user guide, "Lambda
 // invoke action reference" (JSON event example).

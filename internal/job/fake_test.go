@@ -191,6 +191,7 @@ type world struct {
 	desk          *desk
 	shelf         *shelf
 	log           *bytes.Buffer
+	releases      []string // that gateways were opened for
 	config        Config
 }
 
@@ -205,12 +206,16 @@ func newWorld(t testing.TB, distributions map[string]*distribution) *world {
 	}
 	w.config = Config{
 		Targets: targets,
-		Gateway: func(t target.Target) (purge.Gateway, error) { return distributions[t.Name], nil },
+		Gateway: func(t target.Target, release string) (purge.Gateway, error) {
+			w.releases = append(w.releases, release)
+			return distributions[t.Name], nil
+		},
 		Artifacts: func(c Credentials) Artifacts {
 			w.shelf.got = c
 			return w.shelf
 		},
 		Viewer: w.eyes, Answerer: w.desk, Function: "pipeline-job", Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Secrets: []string{ownTok},
 	}
 	return w
 }

@@ -25,13 +25,16 @@ type Artifacts interface {
 
 // Config is what a handler works with. Fields without a remark are required.
 type Config struct {
-	Targets   map[string]target.Target // by name
-	Gateway   func(target.Target) (purge.Gateway, error)
+	Targets map[string]target.Target // by name
+	// Gateway opens the way to a target for the work on a release, which sessions on that way are
+	// named after. It is asked in every job and keeps what is dear to make.
+	Gateway   func(t target.Target, release string) (purge.Gateway, error)
 	Artifacts func(Credentials) Artifacts
 	Viewer    purge.Viewer
 	Answerer  Answerer
 	Function  string // this function's name or ARN: continuation tokens belong to it
 	Log       *slog.Logger
+	Secrets   []string // the function's own credentials, which nothing that is said may quote; may be nil
 
 	Schedule purge.Schedule   // the zero value is usable
 	Retry    purge.Retry      // likewise
@@ -46,19 +49,9 @@ type Config struct {
 const defaultMargin = 3 * time.Second
 
 // Handler answers jobs. Make it with New. It may be used again and again, as Lambda does.
-type Handler struct {
-	Config
-	gateways map[string]reach
-}
+type Handler struct{ Config }
 
-// reach is the way to a target, or why there is none.
-type reach struct {
-	gateway purge.Gateway
-	err     error
-}
-
-// New makes a handler. Targets that cannot be reached are found out here, and told to the jobs that
-// name them.
+// New makes a handler.
 func New(c Config) *Handler {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -66,36 +59,33 @@ func New(c Config) *Handler {
 	if c.Margin == 0 {
 		c.Margin = defaultMargin
 	}
-	h := &Handler{Config: c, gateways: map[string]reach{}}
-	for name, t := range c.Targets {
-		g, err := c.Gateway(t)
-		h.gateways[name] = reach{g, err}
-	}
-	return h
+	return &Handler{c}
 }
 
 // Handle takes one event. It returns nil when an answer was accepted or the job is already over, and
 // otherwise an error (*EventError or *AnswerError), so that Lambda's own retry tries again.
 func (h *Handler) Handle(ctx context.Context, raw json.RawMessage) error {
 	e, err := decodeEvent(raw)
-	scrub := newScrubber(e.credentials)
-	log := scrub.logger(h.Log)
+	scrub := newScrubber(e.credentials, h.Secrets...)
+	log := scrub.Logger(h.Log)
 	if e.id == "" {
 		log.Error("no job to answer", "error", err.Error())
 		return err
 	}
 	log = log.With("job", e.id)
-	a := h.decide(ctx, log, e, err)
-	return scrub.err(e.id, h.deliver(ctx, log, e.id, scrub.answer(a)))
+	e.parameters = scrub.Text(e.parameters) // what they say travels to other accounts
+	a, about := h.decide(ctx, log, e, err)
+	return scrub.err(e.id, h.deliver(ctx, log.With(about...), scrub, e.id, a))
 }
 
-// decide makes the answer to a job, before the deadline and whatever happens.
-func (h *Handler) decide(ctx context.Context, log *slog.Logger, e event, decodeErr error) Answer {
+// decide makes the answer to a job, before the deadline and whatever happens; about is what the log
+// says beside it.
+func (h *Handler) decide(ctx context.Context, log *slog.Logger, e event, decodeErr error) (a Answer, about []any) {
 	switch {
 	case decodeErr != nil:
-		return h.refuse(log, decodeErr)
+		return h.refuse(log, decodeErr), nil
 	case h.Broken != nil:
-		return h.refuse(log, &configError{h.Broken})
+		return h.refuse(log, &configError{h.Broken}), nil
 	}
 	ctx, cancel := h.workTime(ctx)
 	defer cancel()
@@ -110,18 +100,18 @@ func (h *Handler) decide(ctx context.Context, log *slog.Logger, e event, decodeE
 		done <- s.work(ctx)
 	}()
 	select {
-	case a := <-done:
-		return a
+	case a = <-done:
+		return a, s.about()
 	case <-ctx.Done():
 	}
 	// The work sees the same context and hands over by itself. Something that is deaf to it must not
 	// take the answer with it: what is done so far is known.
 	select {
-	case a := <-done:
-		return a
+	case a = <-done:
+		return a, s.about()
 	case <-time.After(h.Margin / 3):
 		log.Error("work did not stop in time")
-		return s.handOver()
+		return s.handOver(), s.about()
 	}
 }
 
@@ -135,9 +125,9 @@ func (h *Handler) workTime(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, left-min(h.Margin, left/2))
 }
 
-// deliver gives the answer.
-func (h *Handler) deliver(ctx context.Context, log *slog.Logger, id string, a Answer) error {
-	err := h.answer(ctx, log, id, a)
+// deliver gives the answer, without credentials.
+func (h *Handler) deliver(ctx context.Context, log *slog.Logger, scrub scrubber, id string, a Answer) error {
+	err := h.answer(ctx, log, id, scrub.answer(a))
 	var refused *AnswerError
 	if !errors.As(err, &refused) {
 		return err
@@ -149,10 +139,10 @@ func (h *Handler) deliver(ctx context.Context, log *slog.Logger, id string, a An
 	case codeInvalid, codeVariables:
 		if a.Failure == "" {
 			// What was to be said cannot be said. A failure can.
-			return h.answer(ctx, log, id, Answer{
+			return h.answer(ctx, log, id, scrub.answer(Answer{
 				Failure: JobFailed, External: a.External,
 				Message: fmt.Sprintf("CodePipeline refused this answer (%v): %s", err, a.Summary),
-			})
+			}))
 		}
 	}
 	return err

@@ -145,8 +145,8 @@ func TestFailures(t *testing.T) {
 		{"a broken function", "", func(w *world) { w.config.Broken = errors.New("read targets: none") }, 0, ConfigurationError, []string{"read targets: none"}},
 		{
 			"a route that is not there", "", func(w *world) {
-				w.config.Gateway = func(target.Target) (purge.Gateway, error) { return nil, errors.New("route is not built yet") }
-			}, 0, ConfigurationError, []string{"not built yet"},
+				w.config.Gateway = func(target.Target, string) (purge.Gateway, error) { return nil, errors.New("there is no such route") }
+			}, 0, ConfigurationError, []string{"there is no such route"},
 		},
 		{"a panic in a gateway", "", func(w *world) { w.distributions["default"].panics = "index out of range" }, 0, JobFailed, []string{"the function panicked: index out of range"}},
 		{"a panic before", "", func(w *world) { w.shelf.panics = true }, 1, JobFailed, []string{"the function panicked: shelf broke"}},

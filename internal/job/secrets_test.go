@@ -14,9 +14,12 @@ import (
 	"github.com/unstale/unstale/internal/store"
 )
 
+// ownTok is the session token of the function itself.
+const ownTok = "IQoJb3JpZ2luX2VjEOWN//the+function's+own"
+
 // leaks reports whether text holds any of the marker credentials, also as JSON or %x write them.
 func leaks(text string) bool {
-	for _, secret := range []string{secretID, secretKey, secretTok} {
+	for _, secret := range []string{secretID, secretKey, secretTok, ownTok} {
 		if strings.Contains(text, secret) || strings.Contains(strings.ReplaceAll(text, `\/`, "/"), secret) ||
 			strings.Contains(text, fmt.Sprintf("%x", secret)) {
 			return true
@@ -54,7 +57,10 @@ func TestCredentialsStayOut(t *testing.T) {
 		{"a store's panic", event, func(w *world) { w.shelf.panics = true }},
 		{"the answerer's panic", event, func(w *world) { w.desk.panics = true }},
 		{"an answer that is refused", event, func(w *world) {
-			w.desk.fails = []error{&AnswerError{Code: "ValidationException", Err: errors.New("1 validation error")}}
+			w.desk.fails = []error{&AnswerError{Code: "ValidationException", Err: errors.New("1 validation error: " + all)}}
+		}},
+		{"an error that quotes the function's own", event, func(w *world) {
+			w.distributions["default"].fail = map[string]error{"create": &gateway.Error{Code: "SignatureDoesNotMatch", Message: "x-amz-security-token:" + ownTok}}
 		}},
 		{"bad JSON", event[:len(event)-1], nil},
 		{"JSON cut short", event[:len(event)/2], nil},
@@ -102,7 +108,7 @@ func TestTheStoreGetsTheCredentials(t *testing.T) {
 
 func TestScrubbedLogger(t *testing.T) {
 	var buf bytes.Buffer
-	log := newScrubber(Credentials{secretID, secretKey, secretTok}).logger(slog.New(slog.NewJSONHandler(&buf, nil)))
+	log := newScrubber(Credentials{secretID, secretKey, secretTok}).Logger(slog.New(slog.NewJSONHandler(&buf, nil)))
 	log.With("a", secretID).WithGroup("g").Info(secretKey,
 		"text", "x "+secretTok+" y", "list", []string{secretID}, "error", errors.New(secretKey), "number", 7,
 		slog.Group("h", "inner", secretTok), "any", struct{ S string }{secretID}, "credentials", Credentials{secretID, secretKey, secretTok})
@@ -111,8 +117,39 @@ func TestScrubbedLogger(t *testing.T) {
 	}
 	// Texts too short to be credentials are left alone: replacing "a" would garble everything.
 	buf.Reset()
-	newScrubber(Credentials{"a", "", "b"}).logger(slog.New(slog.NewJSONHandler(&buf, nil))).Info("a b")
+	newScrubber(Credentials{"a", "", "b"}).Logger(slog.New(slog.NewJSONHandler(&buf, nil))).Info("a b")
 	if !strings.Contains(buf.String(), `"msg":"a b"`) {
 		t.Error(buf.String())
 	}
+}
+
+// What the parameters quote of the credentials does not leave the function either: a release's name
+// travels to the delivery account's log.
+func TestParametersAreScrubbedBeforeUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, one(&distribution{}))
+		if err := w.run(t, time.Minute, jobEvent(firstJob, `{"release": "r `+secretTok+`"}`, "", 1)); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.releases) != 1 || w.releases[0] != "r [credentials]" {
+			t.Errorf("the gateway is told the releases %q", w.releases)
+		}
+	})
+}
+
+// The line about the answer tells what was worked on, as the lines before it do.
+func TestAnswerIsLoggedWithWhatItIsAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, one(&distribution{}))
+		if err := w.run(t, time.Minute, jobEvent(firstJob, `{"release": "r7"}`, "", 1)); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
+		last := lines[len(lines)-1]
+		for _, want := range []string{`"msg":"answered"`, `"targets":["default"]`, `"release":"r7"`, `"references":["unstale-1-`} {
+			if !strings.Contains(last, want) {
+				t.Errorf("no %s in %s", want, last)
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,10 @@ type session struct {
 	log   *slog.Logger
 	event event
 
-	params  Parameters
-	bind    binding
-	release site.Snapshot // nil when there is no artifact
+	params   Parameters
+	bind     binding
+	gateways map[string]purge.Gateway // by target; complete when prepare is done
+	release  site.Snapshot            // nil when there is no artifact
 
 	mu    sync.Mutex // guards what follows, and bind as soon as ready
 	token token
@@ -83,8 +85,25 @@ func (s *session) prepare(ctx context.Context) error {
 	s.mu.Lock()
 	s.bind, s.token, s.ready = bind, t, true
 	s.mu.Unlock()
+	if err := s.open(); err != nil {
+		return err
+	}
 	s.release, err = s.artifact(ctx)
 	return err
+}
+
+// open opens the way to every target of the job. What is done there is named after the release, or
+// after the action's first job where the release has no name, so that both accounts' logs tell it.
+func (s *session) open() error {
+	s.gateways = map[string]purge.Gateway{}
+	for _, name := range s.bind.targets {
+		g, err := s.Gateway(s.Targets[name], cmp.Or(s.params.Release, s.token.attempt))
+		if err != nil {
+			return &configError{err}
+		}
+		s.gateways[name] = g
+	}
+	return nil
 }
 
 // names are the targets of the job, sorted: tokens rely on their order.
@@ -99,10 +118,8 @@ func (s *session) names() ([]string, error) {
 			len(names), maxTargets)
 	}
 	for _, name := range names {
-		if r, found := s.gateways[name]; !found {
+		if _, found := s.Targets[name]; !found {
 			return nil, refused("there is no target %q; this function has %s", name, strings.Join(known, ", "))
-		} else if r.err != nil {
-			return nil, &configError{r.err}
 		}
 	}
 	return names, nil
@@ -162,7 +179,7 @@ func (s *session) purge(ctx context.Context, i int) (v purge.Verdict) {
 		}
 	}()
 	p := purge.Purge{
-		Gateway: s.gateways[name].gateway, Viewer: s.Viewer, Now: s.Now, Schedule: s.Schedule, Retry: s.Retry, Log: log,
+		Gateway: s.gateways[name], Viewer: s.Viewer, Now: s.Now, Schedule: s.Schedule, Retry: s.Retry, Log: log,
 	}
 	v = p.Run(ctx, purge.Order{
 		Target: name, Release: s.params.Release, Attempt: s.token.attempt, Until: s.token.started.Add(s.params.Wait),
@@ -238,6 +255,20 @@ func ids(all []purge.Progress) []string {
 		}
 	}
 	return ids
+}
+
+// about is what the log says beside an answer.
+func (s *session) about() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ready {
+		return nil
+	}
+	references := make([]string, len(s.token.progress))
+	for i, p := range s.token.progress {
+		references[i] = p.Reference
+	}
+	return []any{"targets", s.bind.targets, "release", s.params.Release, "references", references}
 }
 
 // itemsOf lists what was purged, each item once.

@@ -9,17 +9,16 @@ package lambdaconfig
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// connectTimeout ends an attempt to connect. A function has seconds, not the SDK's half a minute.
-const connectTimeout = 3 * time.Second
+// Secrets are the function's credentials, for whoever has to keep them out of what it says.
+func Secrets(getenv func(string) string) []string {
+	return []string{getenv("AWS_SESSION_TOKEN"), getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_ACCESS_KEY_ID")}
+}
 
 // Load reads the configuration. getenv is os.Getenv in production. Retries are left to those who
 // make clients. The error names every variable that is missing.
@@ -50,7 +49,7 @@ func Load(getenv func(string) string) (aws.Config, error) {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return credentials, nil
 		}),
-		HTTPClient: awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }),
+		HTTPClient: newClient(getenv),
 	}
 	if endpoint := getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		u, err := url.Parse(endpoint)

@@ -98,7 +98,7 @@ func (r *run) admit(ctx context.Context, batch invalidation.Batch) error {
 			return full
 		}
 		r.Log.Warn("waiting for room", "seconds", delay.Seconds(), "error", full.Error())
-		if err := r.sleep(ctx, delay); err != nil {
+		if err := r.pause(ctx, Slow, delay); err != nil {
 			return err
 		}
 	}

@@ -129,13 +129,13 @@ func noted() (*slog.Logger, *bytes.Buffer) {
 // purge of everything by the cloud and the eyes, in bare (un-jittered) steps.
 func purgeOf(c *cloud, e *eyes) (Purge, Order) {
 	return Purge{
-		Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
-	}, Order{
-		Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
-		Plan:   func(d plan.Distribution) plan.Plan { return plan.Everything(d, "no history") },
-		Expect: func(plan.Distribution) []viewer.Expectation { return []viewer.Expectation{{Path: "/"}} },
-		Until:  time.Now().Add(10 * time.Minute),
-	}
+			Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
+		}, Order{
+			Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
+			Plan:   func(d plan.Distribution) plan.Plan { return plan.Everything(d, "no history") },
+			Expect: func(plan.Distribution) []viewer.Expectation { return []viewer.Expectation{{Path: "/"}} },
+			Until:  time.Now().Add(10 * time.Minute),
+		}
 }
 
 // invocation is the context of a function that may run for d.
@@ -143,6 +143,17 @@ func invocation(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// throughout runs an order to its end, over as many invocations as that takes. The next comes 30 s after
+// one that handed over.
+func throughout(t *testing.T, p Purge, o Order) (v Verdict, invocations int) {
+	for invocations = 1; ; invocations++ {
+		if v = p.Run(invocation(t, 5*time.Minute), o, v.Progress); v.Outcome != Unfinished {
+			return v, invocations
+		}
+		time.Sleep(30 * time.Second)
+	}
 }
 
 func code(c string) error { return &gateway.Error{Code: c, Message: "no", Try: "do " + c} }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
@@ -61,6 +62,7 @@ type Order struct {
 type run struct {
 	Purge
 	Order
+	slow    time.Duration // spent on waiting for room
 	verdict Verdict
 }
 
@@ -75,6 +77,7 @@ func (p Purge) Run(ctx context.Context, o Order, from Progress) Verdict {
 	p.Schedule = p.Schedule.orDefault()
 	p.Retry = p.Retry.orDefault(p.Schedule)
 	p.Log = p.Log.With("release", o.Release)
+	ctx = gateway.Cause{Release: o.Release, Target: o.Target}.In(ctx)
 	r := &run{Purge: p, Order: o, verdict: Verdict{Target: o.Target, Release: o.Release, Progress: from}}
 	for r.verdict.Progress.Stage != Seen {
 		at := r.verdict.Progress.Stage
@@ -120,6 +123,17 @@ func (r *run) log(msg string, args ...any) {
 	r.Log.Info(msg, append([]any{
 		"distribution", p.Distribution, "reference", p.Reference, "invalidation", p.ID, "stage", p.Stage.name(),
 	}, args...)...)
+}
+
+// pause waits before another try of a class. Room comes when others complete, which may take long:
+// past the window that is waited for between invocations, not in one.
+func (r *run) pause(ctx context.Context, class Class, d time.Duration) error {
+	if class == Slow {
+		if r.slow += d; r.slow > r.Schedule.Window() {
+			return errHandOver
+		}
+	}
+	return r.sleep(ctx, d)
 }
 
 // sleep waits, unless that is pointless: errHandOver when the context would end first.

@@ -53,6 +53,8 @@ var classes = map[string]Class{
 	gateway.DistributionNotAllowed:         Never,
 	gateway.BadRequest:                     Never,
 	gateway.Canceled:                       Never,
+	gateway.Unsupported:                    Never,
+	gateway.ExecutionFailed:                Never,
 	"InconsistentQuantities":               Never,
 	"MissingBody":                          Never,
 	"MalformedXML":                         Never,
@@ -165,7 +167,7 @@ func retrying[T any](ctx context.Context, r *run, what string, call func(context
 		}
 		r.Log.Warn("retrying", "step", what, "class", string(class), "failed", failed[class],
 			"seconds", delay.Seconds(), "error", err.Error())
-		if err := r.sleep(ctx, delay); err != nil {
+		if err := r.pause(ctx, class, delay); err != nil {
 			return out, err
 		}
 	}

@@ -1,7 +1,6 @@
 package purge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -120,7 +119,7 @@ func TestCreateIsRetriedByClass(t *testing.T) {
 				c := &cloud{fails: map[string][]error{"create": tt.fails}}
 				p, o := purgeOf(c, fresh())
 				began := time.Now()
-				v := p.Run(invocation(t, 5*time.Minute), o, Progress{})
+				v, _ := throughout(t, p, o)
 				creates := 0
 				for _, call := range c.calls {
 					if call == "create" {
@@ -144,10 +143,13 @@ func TestRetriesEndWithTheOrdersTime(t *testing.T) {
 		c := &cloud{fails: map[string][]error{"create": times(1000, code(gateway.TooManyInvalidationsInProgress))}}
 		p, o := purgeOf(c, fresh())
 		o.Until = time.Now().Add(time.Minute)
-		v := p.Run(context.Background(), o, Progress{})
+		v, invocations := throughout(t, p, o)
 		var e *gateway.Error
 		if v.Outcome != Failed || !errors.As(v.Failure, &e) || e.Code != gateway.TooManyInvalidationsInProgress {
 			t.Error(v)
+		}
+		if invocations != 2 {
+			t.Errorf("%d invocations: room is waited for in one as long as completion is", invocations)
 		}
 		if time.Now().After(o.Until) {
 			t.Errorf("ended %v late", time.Since(o.Until))

@@ -66,6 +66,11 @@ func (r *run) look(ctx context.Context) error {
 		return err
 	}
 	r.verdict.Status, r.verdict.Items = got.Status, got.Items
+	if !got.Created.IsZero() {
+		// CloudFront dates it the same every time. It is this machine's clock that may have been set
+		// since the creation was noted, and an age is judged by the time that passed.
+		r.verdict.Progress.Created = got.Created.UnixMilli()
+	}
 	return nil
 }
 
@@ -104,10 +109,14 @@ func (r *run) verify(ctx context.Context) error {
 	if ctx.Err() != nil && r.Now().Before(r.Until) {
 		return errHandOver
 	}
+	said := "viewers do not see the release"
+	if r.verdict.Report.Unanswered() {
+		said = "whether viewers see the release is not known"
+	}
 	return &Failure{
 		Stage: Completed,
-		Err: fmt.Errorf("verify distribution %s: invalidation %s is completed, but viewers do not see the release: %s",
-			d.ID, r.verdict.Progress.ID, r.verdict.Report),
+		Err: fmt.Errorf("verify distribution %s: invalidation %s is completed, but %s: %s",
+			d.ID, r.verdict.Progress.ID, said, r.verdict.Report),
 		Try: r.remedy(),
 	}
 }
@@ -132,7 +141,7 @@ func (r *run) remedy() string {
 		return fmt.Sprintf("add %s to the items: none of them covers it", path)
 	case page.Status >= 400:
 		return fmt.Sprintf("check that the origin has %s and that the distribution may read it", path)
-	case page.Compared && !page.Matches:
+	case page.Compared && !page.Matches && !page.Old:
 		return "check that the deploy action ran before this one, and that it deploys this artifact to the distribution's origin path"
 	}
 	return "retry the stage: another invalidation is made"

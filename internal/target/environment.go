@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // The environment variables that configure targets.
@@ -86,48 +85,3 @@ func Parse(text []byte) (map[string]Target, error) {
 
 // Names lists the names of targets, sorted.
 func Names(targets map[string]Target) []string { return slices.Sorted(maps.Keys(targets)) }
-
-// check verifies a target and fills in what follows from the rest.
-func check(t Target) (Target, error) {
-	fail := func(format string, args ...any) (Target, error) {
-		return Target{}, fmt.Errorf("check target %q: "+format, append([]any{t.Name}, args...)...)
-	}
-	if !validName(t.Name) {
-		return fail("a name has 1 to 64 letters, digits, '.', '_' or '-'")
-	}
-	if t.Distribution != "" && !ValidDistribution(t.Distribution) {
-		return fail("%q is not a distribution ID, such as E2EXAMPLE", t.Distribution)
-	}
-	if t.Account != "" && !validAccount(t.Account) {
-		return fail("account %q does not have 12 digits", t.Account)
-	}
-	switch t.Route {
-	case Relay:
-		f, err := ParseFunction(t.Function)
-		if err != nil {
-			return Target{}, fmt.Errorf("check target %q: %w", t.Name, err)
-		}
-		if t.Account != "" && t.Account != f.Account {
-			return fail("account is %s, but the function is in %s", t.Account, f.Account)
-		}
-		t.Account = f.Account
-	case SameAccount, Assume, Direct, States:
-		if t.Distribution == "" {
-			return fail("route %s needs a distribution", t.Route)
-		}
-		if t.Function != "" {
-			return fail("route %s takes no function", t.Route)
-		}
-	default:
-		return fail("there is no route %q; routes are %s", t.Route, strings.Join(routeNames(), ", "))
-	}
-	return t, nil
-}
-
-func routeNames() []string {
-	names := []string{}
-	for _, r := range Routes() {
-		names = append(names, string(r))
-	}
-	return names
-}

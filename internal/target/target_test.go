@@ -37,11 +37,17 @@ func TestFromEnvironment(t *testing.T) {
 			environment("UNSTALE_TARGETS", `{
 				"site": {"route":"relay","function":"`+function+`","distribution":"E2EXAMPLE"},
 				"docs.eu-1": {"route":"same-account","distribution":"E3EXAMPLE","account":"111111111111"},
-				"shop": {"route":"assume","distribution":"E4EXAMPLE"}}`),
+				"shop": {"route":"assume","role":"arn:aws:iam::222222222222:role/unstale/purge","externalId":"shop:1","distribution":"E4EXAMPLE"},
+				"blog": {"role":"arn:aws:iam::333333333333:role/purge","externalId":"blog","distribution":"E5EXAMPLE"},
+				"wiki": {"route":"states","stateMachine":"arn:aws:states:eu-west-1:111111111111:stateMachine:purge","distribution":"E6EXAMPLE"},
+				"home": {"route":"direct","distribution":"E7EXAMPLE"}}`),
 			map[string]target.Target{
 				"site":      {Name: "site", Route: target.Relay, Distribution: "E2EXAMPLE", Account: "222222222222", Function: function},
 				"docs.eu-1": {Name: "docs.eu-1", Route: target.SameAccount, Distribution: "E3EXAMPLE", Account: "111111111111"},
-				"shop":      {Name: "shop", Route: target.Assume, Distribution: "E4EXAMPLE"},
+				"shop":      {Name: "shop", Route: target.Assume, Distribution: "E4EXAMPLE", Account: "222222222222", Role: "arn:aws:iam::222222222222:role/unstale/purge", ExternalID: "shop:1"},
+				"blog":      {Name: "blog", Route: target.Assume, Distribution: "E5EXAMPLE", Account: "333333333333", Role: "arn:aws:iam::333333333333:role/purge", ExternalID: "blog"},
+				"wiki":      {Name: "wiki", Route: target.States, Distribution: "E6EXAMPLE", StateMachine: "arn:aws:states:eu-west-1:111111111111:stateMachine:purge"},
+				"home":      {Name: "home", Route: target.Direct, Distribution: "E7EXAMPLE"},
 			},
 		},
 	}
@@ -76,10 +82,12 @@ func TestFromEnvironmentRefuses(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	relay := `{"route":"relay","function":"` + function + `"}`
+	const role = `"role":"arn:aws:iam::222222222222:role/purge"`
+	assume := func(more string) string { return `{"a":{` + role + `,"distribution":"E1"` + more + `}}` }
 	tests := []struct{ name, text, want string }{
 		{"not JSON", `site=E1`, "not a JSON object"},
 		{"empty", `{}`, "there are none"},
-		{"unknown field", `{"a":{"route":"relay","role":"x"}}`, `parse target "a": json: unknown field "role"`},
+		{"unknown field", `{"a":{"route":"relay","roles":"x"}}`, `parse target "a": json: unknown field "roles"`},
 		{"twice", `{"a":` + relay + `,"a":` + relay + `}`, `parse target "a": the name occurs twice`},
 		{"more", `{"a":` + relay + `} {}`, "something follows the object"},
 		{"torn", `{"a":` + relay, "parse targets"},
@@ -89,11 +97,22 @@ func TestParseRefuses(t *testing.T) {
 		{"no route", `{"a":{"distribution":"E1"}}`, `there is no route ""; routes are assume, relay, direct, states, same-account`},
 		{"other route", `{"a":{"route":"tunnel"}}`, `there is no route "tunnel"`},
 		{"distribution", `{"a":{"route":"same-account","distribution":"e1/x"}}`, `"e1/x" is not a distribution ID`},
-		{"no distribution", `{"a":{"route":"same-account"}}`, "route same-account needs a distribution"},
-		{"function to no purpose", `{"a":{"route":"assume","distribution":"E1","function":"f"}}`, "route assume takes no function"},
+		{"no distribution", `{"a":{"route":"same-account"}}`, "route same-account needs distribution"},
+		{"function to no purpose", assume(`,"externalId":"x1","function":"f"`), "route assume takes no function"},
+		{"role to no purpose", `{"a":{"route":"same-account","distribution":"E1",` + role + `}}`, "route same-account takes no role"},
+		{"no ExternalId", assume(``), "route assume needs externalId"},
+		{"short ExternalId", assume(`,"externalId":"x"`), "externalId does not have 2 to 1224"},
+		{"ExternalId with a space", assume(`,"externalId":"x y"`), "externalId does not have 2 to 1224"},
+		{"role of another account", assume(`,"externalId":"x1","account":"111111111111"`), "account is 111111111111, but what is called is in 222222222222"},
+		{"no role", `{"a":{"route":"assume","distribution":"E1","externalId":"x1"}}`, "route assume needs role"},
+		{"role that is none", `{"a":{"role":"purge","distribution":"E1","externalId":"x1"}}`, `parse role "purge": not the ARN of a role`},
+		{"no distribution of a role", `{"a":{` + role + `,"externalId":"x1"}}`, "route assume needs distribution"},
+		{"no machine", `{"a":{"route":"states","distribution":"E1"}}`, "route states needs stateMachine"},
+		{"a machine's alias", `{"a":{"route":"states","distribution":"E1","stateMachine":"arn:aws:states:us-east-1:111111111111:stateMachine:m:live"}}`, "not the ARN of a state machine without version or alias"},
+		{"ExternalId to no purpose", `{"a":{"route":"direct","distribution":"E1","externalId":"x1"}}`, "route direct takes no externalId"},
 		{"account", `{"a":{"route":"same-account","distribution":"E1","account":"123"}}`, `account "123" does not have 12 digits`},
-		{"accounts differ", `{"a":{"route":"relay","account":"111111111111","function":"` + function + `"}}`, "account is 111111111111, but the function is in 222222222222"},
-		{"no function", `{"a":{"route":"relay"}}`, `check target "a": parse function ""`},
+		{"accounts differ", `{"a":{"route":"relay","account":"111111111111","function":"` + function + `"}}`, "account is 111111111111, but what is called is in 222222222222"},
+		{"no function", `{"a":{"route":"relay"}}`, "route relay needs function"},
 	}
 	for _, tt := range tests {
 		if got, err := target.Parse([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -127,10 +146,76 @@ func TestParseFunction(t *testing.T) {
 	}
 }
 
+func TestParseRole(t *testing.T) {
+	long := "arn:aws:iam::222222222222:role/" + strings.Repeat("r", 64)
+	tests := []struct {
+		arn  string
+		want target.Role // zero when refused
+	}{
+		{"arn:aws:iam::222222222222:role/purge", target.Role{Partition: "aws", Account: "222222222222", Name: "purge"}},
+		{"arn:aws-cn:iam::222222222222:role/a/b/pu.r+g=e", target.Role{Partition: "aws-cn", Account: "222222222222", Name: "pu.r+g=e"}},
+		{long, target.Role{Partition: "aws", Account: "222222222222", Name: strings.Repeat("r", 64)}},
+		{long + "r", target.Role{}},
+		{"", target.Role{}},
+		{"arn:aws:iam::222222222222:role/", target.Role{}},
+		{"arn:aws:iam::222222222222:role/a/", target.Role{}},
+		{"arn:aws:iam::222222222222:role/pu rge", target.Role{}},
+		{"arn:aws:iam::222222222222:user/purge", target.Role{}},
+		{"arn:aws:iam::2222:role/purge", target.Role{}},
+		{"arn:aws:iam:us-east-1:222222222222:role/purge", target.Role{}},
+		{"arn:aws:sts::222222222222:assumed-role/purge/s", target.Role{}},
+		{"arn:aws:iam::222222222222:role/purge:x", target.Role{}},
+	}
+	for _, tt := range tests {
+		got, err := target.ParseRole(tt.arn)
+		if got != tt.want || (err == nil) != (tt.want != target.Role{}) {
+			t.Errorf("ParseRole(%q) = %+v, %v", tt.arn, got, err)
+		}
+	}
+}
+
+func TestParseStateMachine(t *testing.T) {
+	const machine = "arn:aws:states:eu-west-1:111111111111:stateMachine:purge"
+	got, err := target.ParseStateMachine(machine)
+	if want := (target.StateMachine{Partition: "aws", Region: "eu-west-1", Account: "111111111111", Name: "purge"}); got != want || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if arn := got.ExecutionARN("r1"); arn != "arn:aws:states:eu-west-1:111111111111:execution:purge:r1" {
+		t.Error(arn)
+	}
+	for _, arn := range []string{
+		"", machine + ":1", "arn:aws:states:eu-west-1:111111111111:execution:purge", "arn:aws:states::111111111111:stateMachine:purge",
+		"arn:aws:states:eu-west-1:1:stateMachine:purge", "arn:aws:states:eu-west-1:111111111111:stateMachine:", "arn:aws:lambda:eu-west-1:111111111111:stateMachine:purge",
+	} {
+		if got, err := target.ParseStateMachine(arn); err == nil || got != (target.StateMachine{}) {
+			t.Errorf("ParseStateMachine(%q) = %+v", arn, got)
+		}
+	}
+}
+
+// Every route that is listed has a shape, so that a target of it can be made.
+func TestEveryRouteCanBeConfigured(t *testing.T) {
+	fields := map[target.Route]string{
+		target.Assume:      `"role":"arn:aws:iam::222222222222:role/purge","externalId":"x1","distribution":"E1"`,
+		target.Relay:       `"function":"` + function + `"`,
+		target.Direct:      `"distribution":"E1"`,
+		target.States:      `"stateMachine":"arn:aws:states:us-east-1:111111111111:stateMachine:purge","distribution":"E1"`,
+		target.SameAccount: `"distribution":"E1"`,
+	}
+	for _, route := range target.Routes() {
+		targets, err := target.Parse([]byte(`{"a":{"route":"` + string(route) + `",` + fields[route] + `}}`))
+		if err != nil || targets["a"].Route != route {
+			t.Errorf("%s: %+v, %v", route, targets, err)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(`{"site":{"route":"relay","function":"` + function + `"}}`)
 	f.Add(`{"a":{"route":"same-account","distribution":"E1"},"a":{}}`)
 	f.Add(`{"a":null}`)
+	f.Add(`{"a":{"role":"arn:aws:iam::222222222222:role/r","externalId":"x1","distribution":"E1"}}`)
+	f.Add(`{"a":{"route":"states","stateMachine":"arn:aws:states:us-east-1:111111111111:stateMachine:m","distribution":"E1"}}`)
 	f.Add(`{"a"`)
 	f.Fuzz(func(t *testing.T, text string) {
 		targets, err := target.Parse([]byte(text))

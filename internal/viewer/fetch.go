@@ -18,9 +18,9 @@ import (
 // Source: CloudFront adds "Age" to what it serves from its cache (RFC 9111, section 5.1).
 const unknownAge = -1
 
-// fetch looks at one page once.
-func (v *Viewer) fetch(ctx context.Context, r Request, expect Expectation) Page {
-	page := Page{URL: "https://" + r.Domain + expect.Path, Key: expect.Key, Age: unknownAge}
+// fetch looks at one page once, in a coding.
+func (v *Viewer) fetch(ctx context.Context, r Request, expect Expectation, coding string) Page {
+	page := Page{URL: "https://" + r.Domain + expect.Path, Key: expect.Key, Coding: coding, Age: unknownAge}
 	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page.URL, nil)
@@ -28,7 +28,7 @@ func (v *Viewer) fetch(ctx context.Context, r Request, expect Expectation) Page 
 		page.Why = fmt.Sprintf("%q is not the path of a page", expect.Path)
 		return page
 	}
-	req.Header.Set("Accept-Encoding", "identity")
+	req.Header.Set("Accept-Encoding", coding)
 	req.Header.Set("User-Agent", "unstale-viewer")
 	resp, err := v.client.Do(req)
 	if err != nil {
@@ -83,7 +83,7 @@ func (v *Viewer) sums(resp *http.Response) (raw, decoded sum, err error) {
 			return sum{}, sum{}, fmt.Errorf("decode gzip: %w", err)
 		}
 	default:
-		return sum{}, sum{}, fmt.Errorf("it is encoded as %q, though identity was asked for", coding)
+		return sum{}, sum{}, fmt.Errorf("it is encoded as %q, which was not asked for", coding)
 	}
 	if _, err := io.Copy(io.Discard, sent); err != nil {
 		return sum{}, sum{}, err
@@ -118,6 +118,7 @@ func (p *Page) judge(expect Expectation, raw, decoded sum, oldest time.Duration,
 	p.Compared = expect.HasSum
 	want := sum{expect.CRC32, expect.Size}
 	p.Matches = expect.HasSum && (raw == want || decoded == want)
+	p.Old = time.Duration(p.Age)*time.Second > oldest
 	switch {
 	case p.Status >= 500:
 		p.Why = fmt.Sprintf("answered %d", p.Status)
@@ -128,7 +129,10 @@ func (p *Page) judge(expect Expectation, raw, decoded sum, oldest time.Duration,
 	case expect.HasSum && !p.Matches:
 		p.Why = fmt.Sprintf("served %d bytes (crc32 %08x) instead of the release's %s, %d bytes (crc32 %08x)",
 			p.Size, p.CRC32, expect.Key, expect.Size, expect.CRC32)
-	case time.Duration(p.Age)*time.Second > oldest:
+		if p.Old {
+			p.Why += fmt.Sprintf(", an answer %d s old, from before the invalidation was created", p.Age)
+		}
+	case p.Old:
 		p.Why = fmt.Sprintf("served an answer %d s old, from before the invalidation was created", p.Age)
 	default:
 		p.Fresh = true

@@ -10,6 +10,7 @@ import (
 type Page struct {
 	URL      string `json:"url"`
 	Key      string `json:"key,omitempty"` // the release's object it was compared with
+	Coding   string `json:"coding"`        // that it was asked for in
 	Status   int    `json:"status"`        // HTTP status; 0 when there was no answer
 	XCache   string `json:"xCache,omitempty"`
 	Age      int    `json:"age"` // seconds; -1 when the answer told none
@@ -18,6 +19,7 @@ type Page struct {
 	Size     int64  `json:"size"`
 	Compared bool   `json:"compared"` // there was something to compare with
 	Matches  bool   `json:"matches"`  // and it was that
+	Old      bool   `json:"old"`      // it was in a cache before the invalidation was created
 	Fresh    bool   `json:"fresh"`    // viewers of this point of presence see the release here
 	Why      string `json:"why,omitempty"`
 	Looks    int    `json:"looks"` // how often it was fetched
@@ -62,6 +64,13 @@ func (r Report) Stale() []Page {
 	return slices.DeleteFunc(slices.Clone(r.Pages), func(p Page) bool { return p.Fresh })
 }
 
+// Unanswered reports whether nothing that was looked at speaks against the release: every page that
+// is not fresh gave no answer at all.
+func (r Report) Unanswered() bool {
+	stale := r.Stale()
+	return len(stale) > 0 && !slices.ContainsFunc(stale, func(p Page) bool { return p.Status != 0 })
+}
+
 // Compared counts the pages that were compared with the release's content; the others were judged
 // by their age alone.
 func (r Report) Compared() int {
@@ -97,6 +106,8 @@ func (r Report) String() string {
 		return fmt.Sprintf("did not look at %q: %s", r.Domain, r.Refused)
 	case len(r.Pages) == 0:
 		return fmt.Sprintf("looked at no page of %s", r.Domain)
+	case r.Unanswered() && len(stale) == len(r.Pages):
+		return fmt.Sprintf("none of %d pages gave an answer: %s", len(stale), stale[0])
 	case len(stale) > 0:
 		return fmt.Sprintf("%d of %d pages not fresh, seen from %s: %s", len(stale), len(r.Pages), from, stale[0])
 	case r.Compared() == 0:

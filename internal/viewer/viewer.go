@@ -110,11 +110,29 @@ func (v *Viewer) Check(ctx context.Context, r Request) Report {
 	return report
 }
 
-// page looks at one page until it is fresh or its time is over. A page whose turn comes late is
-// still looked at once.
+// codings are what a page is asked for in. A cache keeps a variant for each that it compresses into, and
+// a viewer with another coding than a browser's would see another one than browsers do. Brotli is
+// missing: the standard library cannot decode it.
+var codings = []string{"gzip", "identity"}
+
+// page looks at one page in every coding until all are fresh or its time is over. A page whose turn comes late is
+// still looked at once. The first variant that is not fresh is the page's.
 func (v *Viewer) page(ctx context.Context, r Request, expect Expectation, until time.Time) Page {
+	var page Page
+	for _, coding := range codings {
+		looks := page.Looks
+		page = v.variant(ctx, r, expect, coding, until)
+		page.Looks += looks
+		if !page.Fresh {
+			break
+		}
+	}
+	return page
+}
+
+func (v *Viewer) variant(ctx context.Context, r Request, expect Expectation, coding string, until time.Time) Page {
 	for looks := 1; ; looks++ {
-		page := v.fetch(ctx, r, expect)
+		page := v.fetch(ctx, r, expect, coding)
 		page.Looks = looks
 		if page.Fresh || v.Now().Add(v.Step).After(until) {
 			return page

@@ -130,9 +130,9 @@ func TestWhatAViewerSends(t *testing.T) {
 		t.Errorf("headers %v", got.Header)
 	}
 	want := Page{
-		URL: "https://" + domain + "/caf%C3%A9/a%20b?x=1", Key: "index.html", Status: 200,
+		URL: "https://" + domain + "/caf%C3%A9/a%20b?x=1", Key: "index.html", Coding: "identity", Status: 200,
 		XCache: "Hit from cloudfront", POP: "FRA56-P1", CRC32: crc32.ChecksumIEEE(release), Size: int64(len(release)),
-		Compared: true, Matches: true, Fresh: true, Looks: 1,
+		Compared: true, Matches: true, Fresh: true, Looks: 2,
 	}
 	if diff := cmp.Diff(want, report.Pages[0]); diff != "" {
 		t.Error(diff)
@@ -142,6 +142,27 @@ func TestWhatAViewerSends(t *testing.T) {
 	}
 	if report.String() != "1 pages seen from FRA56-P1, 1 equal to the release" {
 		t.Error(report)
+	}
+}
+
+// A cache keeps a variant for each coding. One that only browsers get is stale for browsers.
+func TestEveryVariantIsLookedAt(t *testing.T) {
+	for _, stale := range []string{"gzip", "identity"} {
+		v := New(Config{Within: time.Millisecond, Transport: edge(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body := release
+			if r.Header.Get("Accept-Encoding") == stale {
+				body = []byte("old")
+			}
+			if r.Header.Get("Accept-Encoding") == "gzip" {
+				w.Header().Set("Content-Encoding", "gzip")
+				body = gzipped(body)
+			}
+			w.Write(body)
+		}))})
+		report := v.Check(t.Context(), Request{Domain: domain, Expect: []Expectation{expectation("/", release)}, Since: time.Now()})
+		if page := report.Pages[0]; report.Fresh() || page.Coding != stale || page.Matches {
+			t.Errorf("a stale variant %s: %+v", stale, page)
+		}
 	}
 }
 
@@ -198,8 +219,8 @@ func TestALateEdgeIsLookedAtAgain(t *testing.T) {
 		looks  int
 		took   time.Duration
 	}{
-		{"on time", 0, 10 * time.Second, true, 1, 0},
-		{"late", 5 * time.Second, 10 * time.Second, true, 4, 6 * time.Second},
+		{"on time", 0, 10 * time.Second, true, 2, 0},
+		{"late", 5 * time.Second, 10 * time.Second, true, 5, 6 * time.Second},
 		{"too late", time.Minute, 10 * time.Second, false, 6, 10 * time.Second},
 		{"no patience", 5 * time.Second, time.Second, false, 1, 0},
 	} {

@@ -83,6 +83,7 @@ func (d *Directory) record(c Check, decision iam.Decision) {
 		call.Statement = fmt.Sprintf("%s: %s/%s", decision.Layer, decision.Policy, decision.Statement)
 	}
 	if r := decision.Remedy; r != nil {
+		call.Missing = r
 		var all []string
 		for _, r := range append([]iam.Remedy{*r}, r.Also...) {
 			all = append(all, fmt.Sprintf("in account %s, to the %s policy of %s: %s", r.Account, r.Layer, r.To, r.Statement))

@@ -47,6 +47,19 @@ func TestAutoSkipsIdleTime(t *testing.T) {
 	})
 }
 
+func TestWallDatesForThoseWhoDidNotSkip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New(false)
+		defer c.Close()
+		c.Advance(time.Hour)
+		made := c.Now()
+		c.Advance(time.Minute)
+		if since := time.Since(c.Wall(made)); since != time.Minute {
+			t.Errorf("a process takes it for %s old, want a minute", since)
+		}
+	})
+}
+
 func TestBusyHoldsTimeStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clock.New(true)

@@ -3,6 +3,7 @@ package codepipeline_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -180,6 +181,12 @@ func TestFailureAnswer(t *testing.T) {
 		}
 		if err := w.service.PutJobFailureResult(w.root, refuse); code(err) != "InvalidJobStateException" {
 			t.Errorf("a second answer: %v", err)
+		}
+		said := codepipeline.JobAnswer{Execution: id, Job: j.Job.ID, Kind: codepipeline.AnswerFailure, Accepted: true, Text: "denied: grant it"}
+		again := said
+		again.Accepted = false
+		if got := w.service.Answers(id); !slices.Equal(got, []codepipeline.JobAnswer{said, again}) {
+			t.Errorf("remembers %+v", got)
 		}
 	})
 }

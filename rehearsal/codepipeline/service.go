@@ -53,7 +53,7 @@ type Functions interface {
 	InvokeEvent(ctx context.Context, caller accounts.Caller, region, function string, payload []byte) error
 }
 
-// Deps are what the service works with; all are needed.
+// Deps are what the service works with; all but Machines are needed.
 type Deps struct {
 	Directory    *accounts.Directory
 	Clock        *clock.Clock
@@ -63,6 +63,7 @@ type Deps struct {
 	Repositories Repositories
 	Builds       Builds
 	Functions    Functions
+	Machines     Machines // nil: the Step Functions action is not emulated
 	Options
 }
 
@@ -127,6 +128,9 @@ func New(d Deps) *Service {
 		"Test/CodeBuild":    buildAction{s},
 		"Deploy/S3":         deployAction{s},
 		"Invoke/Lambda":     invokeAction{s},
+	}
+	if d.Machines != nil {
+		s.runners["Invoke/StepFunctions"] = machineAction{s}
 	}
 	for key, r := range d.Runners {
 		s.runners[key] = r

@@ -54,6 +54,12 @@ type world struct {
 
 func newWorld(t *testing.T, o codepipeline.Options) *world {
 	t.Helper()
+	return newWorldWith(t, o, nil)
+}
+
+// newWorldWith has Step Functions too.
+func newWorldWith(t *testing.T, o codepipeline.Options, m codepipeline.Machines) *world {
+	t.Helper()
 	w := &world{t: t, clock: clock.New(false), journal: &journal.Journal{}, source: &repositories{}, functions: &functions{}}
 	t.Cleanup(w.clock.Close)
 	w.directory = accounts.New(w.clock, w.journal)
@@ -70,7 +76,7 @@ func newWorld(t *testing.T, o codepipeline.Options) *world {
 	o.IdleOnCreate = true
 	w.service = codepipeline.New(codepipeline.Deps{
 		Directory: w.directory, Clock: w.clock, Journal: w.journal, Sessions: w.sessions, Store: store,
-		Repositories: w.source, Builds: w.builds, Functions: w.functions, Options: o,
+		Repositories: w.source, Builds: w.builds, Functions: w.functions, Machines: m, Options: o,
 	})
 	t.Cleanup(func() {
 		if err := w.service.Close(); err != nil {

@@ -164,3 +164,29 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Error("the port is still open")
 	}
 }
+
+// What stands between a port and its answers sees whose request it is, and may answer itself.
+func TestIntercept(t *testing.T) {
+	w := newWorld(t, nil, Options{Dir: t.TempDir(), Intercept: func(pop string, out http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Path == "/meddled" {
+			http.Error(out, pop, http.StatusTeapot)
+			return
+		}
+		next.ServeHTTP(out, r)
+	}})
+	if err := w.edge.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.edge.Close() })
+	w.bucket.put("index.html", "one")
+	c := w.browser(w.edge.POPs()[1])
+	for path, want := range map[string]int{"/meddled": http.StatusTeapot, "/": http.StatusOK} {
+		resp, err := c.Get("https://" + domain + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.read(resp); got.status != want {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}

@@ -29,6 +29,7 @@ type world struct {
 	url       string
 	root      accounts.Credentials
 	calls     chan front.Call
+	ahead     time.Duration // of AWS's clock
 }
 
 // newWorld opens a door with one service, "echo", that answers what it was sent.
@@ -54,6 +55,7 @@ func newWorld(t *testing.T) *world {
 		w.calls <- front.From(r.Context())
 	}), wire.WriteJSONError)
 	door.HandlePath("/git/", http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusTeapot) }))
+	door.Ahead(func() time.Duration { return w.ahead })
 	served := make(chan error, 1)
 	go func() { served <- door.Serve() }()
 	t.Cleanup(func() {
@@ -198,5 +200,24 @@ func TestOnlyOnLoopback(t *testing.T) {
 	}
 	if _, err := front.Listen("256.0.0.1:0", nil, nil, nil); err == nil {
 		t.Error("listens at an address that is none")
+	}
+}
+
+// To whoever calls, his own clock is wrong: he is refused beyond five minutes, and told AWS's time.
+func TestAnotherClock(t *testing.T) {
+	w := newWorld(t)
+	for ahead, want := range map[time.Duration]int{0: 200, 4 * time.Minute: 200, -4 * time.Minute: 200, 6 * time.Minute: 403, -6 * time.Minute: 403} {
+		w.ahead = ahead
+		resp := w.send(w.root, "echo", "hello", nil)
+		if resp.StatusCode != want {
+			t.Errorf("%v ahead: status %d, want %d", ahead, resp.StatusCode, want)
+		}
+		if want == 200 {
+			<-w.calls
+		}
+		at, err := http.ParseTime(resp.Header.Get("Date"))
+		if off := time.Since(at) + ahead; err != nil || off < -time.Second || off > 5*time.Second {
+			t.Errorf("%v ahead: dated %s, %v", ahead, resp.Header.Get("Date"), err)
+		}
 	}
 }

@@ -5,6 +5,8 @@ package journal
 import (
 	"sync"
 	"time"
+
+	"github.com/unstale/unstale/iam"
 )
 
 // Call is one API call that reached a decision, or that was refused before one.
@@ -22,6 +24,8 @@ type Call struct {
 	// Remedy is, for a denial, the statement that would have allowed it, as JSON, with where it
 	// belongs; empty when a Deny decided.
 	Remedy string `json:"remedy,omitempty"`
+	// Missing is Remedy as data; nil when a Deny decided.
+	Missing *iam.Remedy `json:"-"`
 	// Reason is the decision in one sentence.
 	Reason string `json:"reason,omitempty"`
 }

@@ -61,7 +61,11 @@ func (s *Service) deleteAlias(_ context.Context, e templates.Existing) error {
 }
 
 func ignoreMissing(err error) error {
-	if err != nil && wire.AsError(err).Code == "NotFoundException" {
+	if err == nil {
+		return nil
+	}
+	switch wire.AsError(err).Code {
+	case "NotFoundException", "KMSInvalidStateException": // the latter: its deletion is scheduled already
 		return nil
 	}
 	return err

@@ -204,3 +204,34 @@ func TestEventConfig(t *testing.T) {
 		wantAPIError(t, err, code)
 	}
 }
+
+// A duplicate may come long after its first delivery was done with.
+func TestDuplicateEventComesLate(t *testing.T) {
+	w := newWorld(t, Options{Hooks: &script{deliveries: []time.Duration{0, 20 * time.Second}}})
+	w.function(accountB, "worker")
+	w.send("worker", `{}`)
+	when, ids := w.attempts(2)
+	if late := when[1].Sub(when[0]); ids[0] != ids[1] || late < 19*time.Second || late > 30*time.Second {
+		t.Errorf("%v came %v apart", ids, late)
+	}
+}
+
+// A busy STS is AWS's trouble, which passes; a role that cannot be assumed is the function's.
+func TestRoleIsNotToBeHad(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.function(accountB, "worker")
+	for _, tt := range []struct {
+		sts    error
+		status int
+		code   string
+	}{
+		{wire.Errorf(400, "Throttling", "Rate exceeded"), 500, "ServiceException"},
+		{wire.Denied("not you"), 403, "AccessDenied"},
+	} {
+		w.assume = []error{tt.sts}
+		_, err := w.lambda.Invoke(t.Context(), w.root[accountB].Caller, InvokeInput{Function: "worker"})
+		if e := wire.AsError(err); err == nil || e.Status != tt.status || e.Code != tt.code {
+			t.Errorf("%v: got %v", tt.sts, err)
+		}
+	}
+}

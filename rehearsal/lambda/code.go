@@ -166,7 +166,7 @@ func removeAll(dir string) error {
 	}
 	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, _ error) error {
 		if d != nil && d.IsDir() {
-			_ = os.Chmod(p, 0o700) //nolint:gosec // a directory needs its x bit
+			_ = os.Chmod(p, 0o700)
 		}
 		return nil
 	})

@@ -89,7 +89,7 @@ type UpdateCodeInput struct {
 	Publish       bool
 	DryRun        bool
 	Architectures []string
-	RevisionId    string //nolint:revive // AWS's spelling is the wire's
+	RevisionId    string // spelt as on the wire
 }
 
 // UpdateCode puts other code behind $LATEST; processes with the old code end.
@@ -121,7 +121,7 @@ func (s *Service) UpdateCode(ctx context.Context, c accounts.Caller, region, nam
 // UpdateConfigurationInput is an UpdateFunctionConfiguration request.
 type UpdateConfigurationInput struct {
 	Settings
-	RevisionId string //nolint:revive // AWS's spelling is the wire's
+	RevisionId string // spelt as on the wire
 }
 
 // UpdateConfiguration changes $LATEST's settings; processes with the old ones end.

@@ -48,7 +48,7 @@ type Configuration struct {
 	Version          string
 	Environment      *Environment `json:",omitempty"`
 	TracingConfig    Tracing
-	RevisionId       string //nolint:revive // AWS's spelling is the wire's
+	RevisionId       string // spelt as on the wire
 	State            string
 	LastUpdateStatus string
 	PackageType      string

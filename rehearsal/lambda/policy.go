@@ -25,13 +25,13 @@ type grant struct {
 
 // Permission is an AddPermission request.
 type Permission struct {
-	StatementId    string //nolint:revive // AWS's spelling is the wire's
+	StatementId    string // spelt as on the wire
 	Action         string
 	Principal      string // account ID, ARN of an account's root, a role or a user, service, or "*"
 	SourceArn      string
 	SourceAccount  string
 	PrincipalOrgID string
-	RevisionId     string //nolint:revive // AWS's spelling is the wire's
+	RevisionId     string // spelt as on the wire
 }
 
 const maxPolicy = 20 << 10 // bytes; Source: Lambda Developer Guide, "Lambda quotas" (H)
@@ -96,7 +96,9 @@ func (s *Service) policyTarget(c accounts.Caller, region, name, qualifier, actio
 	return t, nil
 }
 
-// newGrant checks a permission and writes its statement as AWS does: AWS-FACTS §4.
+// newGrant checks a permission and writes its statement as AWS does: conditions only from its
+// own parameters, the source as ArnLike. Source: Lambda Developer Guide, "Using resource-based
+// policies" (H; the API text says StringLike for the source).
 func (s *Service) newGrant(in Permission, resource string) (grant, error) {
 	switch {
 	case !statementID.MatchString(in.StatementId):

@@ -26,7 +26,7 @@ func relay(t *testing.T, statements ...string) (*world, accounts.Credentials) {
 	return w, w.session(w.role(accountA, "job", statements...))
 }
 
-// TestCrossAccountInvoke is AWS-FACTS §4: both sides are needed, and a grant on an alias is a
+// TestCrossAccountInvoke: both sides are needed, and a grant on an alias is a
 // grant on its ARN only.
 func TestCrossAccountInvoke(t *testing.T) {
 	role := "arn:aws:iam::111111111111:role/job"
@@ -117,7 +117,7 @@ func TestServiceInvoke(t *testing.T) {
 	}
 }
 
-// TestSourceConditionsKeepFunctionsOut: aws:SourceArn exists for services only (AWS-FACTS §4), so
+// TestSourceConditionsKeepFunctionsOut: aws:SourceArn exists for services only, so
 // requiring it of a calling function denies it.
 func TestSourceConditionsKeepFunctionsOut(t *testing.T) {
 	w, cred := relay(t, allow("lambda:InvokeFunction", "*"))

@@ -21,8 +21,8 @@ import (
 // spawn starts a process for v: a cold start. The role's trust policy decides on each.
 func (s *Service) spawn(v *version) (*sandbox, error) {
 	cred, err := s.assume(s.closing, v.Role, v.key)
-	if e := wire.AsError(err); err != nil && (e.Code == "Throttling" || e.HTTPStatus() >= 500) {
-		// Whose trouble it is that STS is busy: AWS's, not the role's (L).
+	if err != nil && wire.AsError(err).Code == "Throttling" {
+		// That STS is busy is AWS's trouble, not the role's (L).
 		return nil, &wire.Error{Status: 500, Code: "ServiceException", Message: "Lambda was unable to take on the role of the function.", Cause: err.Error()}
 	}
 	if err != nil {
@@ -42,9 +42,9 @@ func (s *Service) spawn(v *version) (*sandbox, error) {
 	if err := s.prepare(b, cred); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", v.FunctionArn, err), removeAll(dir))
 	}
-	if err := start(b); err != nil {
+	if problem := start(b); problem != "" {
 		// AWS too answers a package that cannot be started as an error of the function.
-		b.init = &failure{Type: "Runtime.InvalidEntrypoint", Message: err.Error()}
+		b.init = &failure{Type: "Runtime.InvalidEntrypoint", Message: problem}
 		_ = b.api.Close()
 		b.log.last()
 		_ = removeAll(dir)
@@ -95,15 +95,16 @@ func (s *Service) prepare(b *sandbox, cred accounts.Credentials) error {
 	return nil
 }
 
-func start(b *sandbox) error {
+// start runs the process, or says in AWS's words why that cannot be.
+func start(b *sandbox) (problem string) {
 	err := b.cmd.Start()
 	switch {
 	case err == nil:
-		return nil
+		return ""
 	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]") //nolint:staticcheck // AWS's text
+		return "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 	}
-	return fmt.Errorf("Error: %s", strings.ReplaceAll(err.Error(), b.version.code.dir, "/var/task")) //nolint:staticcheck // AWS's text
+	return "Error: " + strings.ReplaceAll(err.Error(), b.version.code.dir, "/var/task")
 }
 
 // environment is all that the process sees, nothing of this machine's own among it. Source: Lambda

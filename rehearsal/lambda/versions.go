@@ -16,7 +16,7 @@ import (
 type PublishInput struct {
 	Description string
 	CodeSha256  string // must be $LATEST's, when given
-	RevisionId  string //nolint:revive // AWS's spelling is the wire's
+	RevisionId  string // spelt as on the wire
 }
 
 // Publish makes a numbered version of $LATEST that never changes. fresh is false when nothing
@@ -101,7 +101,7 @@ type AliasInput struct {
 	Name            string
 	FunctionVersion *string
 	Description     *string
-	RevisionId      string //nolint:revive // AWS's spelling is the wire's
+	RevisionId      string // spelt as on the wire
 }
 
 // Alias describes an alias as AWS does.

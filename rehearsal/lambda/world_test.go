@@ -87,6 +87,7 @@ type world struct {
 	root    map[string]accounts.Credentials
 	objects map[string][]byte // S3: "bucket/key"
 	events  chan journal.Event
+	assume  []error // of the next attempts to take on a role
 }
 
 func newWorld(t *testing.T, o Options) *world {
@@ -112,6 +113,11 @@ func newWorld(t *testing.T, o Options) *world {
 	w.lambda, err = New(Deps{
 		Directory: w.dir, Clock: w.clock, Journal: w.journal, Logs: w.logs, Options: o,
 		Assume: func(ctx context.Context, c accounts.Caller, role, session string) (accounts.Credentials, error) {
+			if len(w.assume) > 0 {
+				err := w.assume[0]
+				w.assume = w.assume[1:]
+				return accounts.Credentials{}, err
+			}
 			return tokens.Assume(ctx, c, sts.Input{RoleARN: role, SessionName: session})
 		},
 		GetObject: func(_ context.Context, c accounts.Caller, bucket, key string) ([]byte, error) {

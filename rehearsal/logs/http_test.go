@@ -3,6 +3,8 @@ package logs
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,9 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	signer "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/templates"

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -221,8 +223,12 @@ func TestLimits(t *testing.T) {
 		{"policy ARNs", user, func(in *awssts.AssumeRoleInput) {
 			in.PolicyArns = []types.PolicyDescriptorType{{Arn: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}}
 		}, "NotEmulated"},
-		{"tags", user, func(in *awssts.AssumeRoleInput) { in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}} }, ""},
-		{"reserved tag", user, func(in *awssts.AssumeRoleInput) { in.Tags = []types.Tag{{Key: aws.String("aws:a"), Value: aws.String("b")}} }, "ValidationError"},
+		{"tags", user, func(in *awssts.AssumeRoleInput) {
+			in.Tags = []types.Tag{{Key: aws.String("a"), Value: aws.String("b")}}
+		}, ""},
+		{"reserved tag", user, func(in *awssts.AssumeRoleInput) {
+			in.Tags = []types.Tag{{Key: aws.String("aws:a"), Value: aws.String("b")}}
+		}, "ValidationError"},
 		{"transitive without tag", user, func(in *awssts.AssumeRoleInput) { in.TransitiveTagKeys = []string{"a"} }, "ValidationError"},
 		{"source identity not trusted", user, func(in *awssts.AssumeRoleInput) { in.SourceIdentity = aws.String("ana") }, "AccessDenied"},
 		{"source identity", user, func(in *awssts.AssumeRoleInput) { in.SourceIdentity = aws.String("a b") }, "ValidationError"},
@@ -305,7 +311,19 @@ func TestIdentities(t *testing.T) {
 	}
 	// A presigned GET, as one service proves its identity to another by.
 	signed, err := awssts.NewPresignClient(w.client(root)).PresignGetCallerIdentity(t.Context(), &awssts.GetCallerIdentityInput{})
-	if err != nil || !strings.Contains(signed.URL, "X-Amz-Signature") {
-		t.Errorf("presigned %+v, %v", signed, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), signed.Method, signed.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(body), "<Arn>arn:aws:iam::111111111111:root</Arn>") {
+		t.Errorf("presigned: %d %s, %v", resp.StatusCode, body, err)
 	}
 }

@@ -18,7 +18,9 @@ type grant struct {
 	action             string // as written, e.g. "kms:ReEncrypt*"
 }
 
-func (g grant) String() string { return fmt.Sprintf("%s %s/%s %s", g.template, g.resource, g.sid, g.action) }
+func (g grant) String() string {
+	return fmt.Sprintf("%s %s/%s %s", g.template, g.resource, g.sid, g.action)
+}
 
 // entry is a grant with what its place says of it.
 type entry struct {

@@ -25,9 +25,13 @@ func Lambdas(t testing.TB) string {
 	return dir
 }
 
-// Main runs a package's tests and removes what Lambdas built.
-func Main(m *testing.M) {
+// Main runs a package's tests and removes what Lambdas built. What follows the tests comes last of all
+// that is printed.
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	if built != "" {
 		_ = os.RemoveAll(built) // a temporary directory
 	}

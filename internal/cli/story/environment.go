@@ -14,7 +14,8 @@ import (
 // only, and returns their paths by account. Close removes them.
 func (s *Stage) WriteEnvironment() (map[string]string, error) {
 	files := map[string]string{}
-	for account, base := range map[string]string{PipelineAccount: "pipeline.env", DeliveryAccount: "delivery.env"} {
+	for i, account := range accounts(s.options.Route) {
+		base := []string{"pipeline.env", "delivery.env"}[i]
 		env := s.environment(account)
 		var text strings.Builder
 		for _, k := range slices.Sorted(maps.Keys(env)) {

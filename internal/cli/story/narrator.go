@@ -10,6 +10,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/states"
 	"github.com/unstale/unstale/rehearsal/templates"
 )
 
@@ -67,6 +68,10 @@ func (n Narrator) paint(code, text string) string {
 // Title opens the show.
 func (n Narrator) Title(route string) {
 	n.line(0, "%s", n.paint(bold, "unstale rehearse, route "+route))
+	if a, b := AccountsOf(route); a == b {
+		n.line(0, "A %s  the account of the pipeline and the site", a)
+		return
+	}
 	n.line(0, "A %s  pipeline account      B %s  delivery account", PipelineAccount, DeliveryAccount)
 }
 
@@ -108,6 +113,8 @@ func (n Narrator) Event(e journal.Event) {
 		n.line(1, "%s", text)
 	case codepipeline.ExecutionStateChange:
 		n.line(1, "pipeline %s %s", data.Pipeline, n.status(data.Status))
+	case states.StateChange:
+		n.state(data)
 	case cloudfront.InvalidationCreated:
 		i := data.Invalidation
 		n.line(2, "invalidation %s of %s: %s", i.ID, i.Distribution, strings.Join(i.Items, " "))
@@ -115,6 +122,18 @@ func (n Narrator) Event(e journal.Event) {
 		n.line(2, "%-9s  purged %d cached answers", data.POP, data.Removed)
 	case cloudfront.InvalidationCompleted:
 		n.line(2, "invalidation %s %s", data.Invalidation.ID, n.status(data.Invalidation.Status))
+	}
+}
+
+// state shows what a state machine does: its tasks, its troubles and its end.
+func (n Narrator) state(s states.StateChange) {
+	switch {
+	case s.What == "Retrying":
+		n.line(2, "state %s  %s in %s: %s", s.State, n.paint(amber, "again"), s.Delay.Round(time.Second), s.Error)
+	case s.What == "Caught":
+		n.line(2, "state %s  %s", s.State, n.paint(red, s.Error))
+	case s.What == "Entered" && s.Type != "Choice" && s.Type != "Pass" && n.news(s.Execution+s.State):
+		n.line(2, "state %s", s.State)
 	}
 }
 

@@ -4,7 +4,9 @@
 package story
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +38,7 @@ const name = "unstale"
 
 // Options say how a story is staged.
 type Options struct {
-	Route   string // "relay"
+	Route   string // one of Routes; empty means the first
 	Source  fs.FS  // the site's repository: it has a file RELEASE and a buildspec.yml
 	Lambdas string // directory with pipeline-job_ARCH.zip and invalidator_ARCH.zip
 	Cache   string // directory that builds may keep downloads in; empty: none
@@ -43,12 +46,14 @@ type Options struct {
 	// Median is how long an invalidation takes until half the points of presence are done. The
 	// rehearsal's functions live in wall time, so it is short. 0 means 1.2 s.
 	Median time.Duration
-	// Empty leaves the accounts as AWS opens them: nothing is deployed.
+	// Empty leaves the accounts as AWS opens them: nothing is deployed until Deploy.
 	Empty bool
 	// World adjusts the rehearsal before it starts; tests use it.
 	World func(*rehearsal.Options)
 	// Observe sees the rehearsal before anything is deployed; nil observes nothing.
 	Observe func(*rehearsal.World)
+	// Code names another Lambda zip than a template's own, by template name: "invalidator".
+	Code map[string]string
 	// Parameters override template parameters, by stack name.
 	Parameters map[string]map[string]string
 	// Template rewrites a template before it is deployed, by its name.
@@ -60,6 +65,7 @@ type Stage struct {
 	World    *rehearsal.World
 	Outputs  map[string]string // of all stacks, by name
 	options  Options
+	stacks   []stack
 	dir      string
 	releases int
 	setUp    float64 // seconds that it took to get here
@@ -68,18 +74,12 @@ type Stage struct {
 	watch *watch // of the current release
 }
 
-// stacks are what the relay route deploys, in the order that AWS needs: policies may only name
-// principals that exist.
-var stacks = []struct{ account, template string }{
-	{PipelineAccount, "pipeline-base"},
-	{DeliveryAccount, "delivery-relay"},
-	{PipelineAccount, "pipeline-relay"},
-}
-
 // Set starts a rehearsal and deploys the route's stacks. Close it in any case where err is nil.
 func Set(ctx context.Context, o Options) (*Stage, error) {
-	if o.Route != "relay" {
-		return nil, fmt.Errorf("stage the route %q: the rehearsal plays relay so far", o.Route)
+	o.Route = cmp.Or(o.Route, DefaultRoute)
+	stacks, err := stacksOf(o.Route)
+	if err != nil {
+		return nil, err
 	}
 	if o.Median == 0 {
 		o.Median = 1200 * time.Millisecond
@@ -88,7 +88,7 @@ func Set(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the rehearsal's directory: %w", err)
 	}
-	s := &Stage{options: o, dir: dir, Outputs: map[string]string{}}
+	s := &Stage{options: o, stacks: stacks, dir: dir, Outputs: map[string]string{}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -98,7 +98,7 @@ func Set(ctx context.Context, o Options) (*Stage, error) {
 func (s *Stage) start(ctx context.Context) error {
 	began := time.Now()
 	world := rehearsal.Options{
-		Accounts: []string{PipelineAccount, DeliveryAccount}, Region: Region, Dir: filepath.Join(s.dir, "world"),
+		Accounts: accounts(s.options.Route), Region: Region, Dir: filepath.Join(s.dir, "world"),
 		BuildCache: s.options.Cache, BuildOutput: s.options.Build,
 	}
 	m := s.options.Median
@@ -121,7 +121,7 @@ func (s *Stage) start(ctx context.Context) error {
 	if s.options.Empty {
 		return nil
 	}
-	err = s.deploy(ctx)
+	err = s.Deploy(ctx)
 	s.setUp = elapsed(began)
 	return err
 }
@@ -146,43 +146,55 @@ func (s *Stage) Config(account string) aws.Config {
 	}
 }
 
-// deploy uploads the code and makes the stacks; each takes the outputs of those before it.
-func (s *Stage) deploy(ctx context.Context) error {
-	code := map[string]string{PipelineAccount: "pipeline-job", DeliveryAccount: "invalidator"}
-	for account, function := range code {
-		zip, err := os.ReadFile(filepath.Join(s.options.Lambdas, function+"_"+Architecture()+".zip"))
-		if err != nil {
-			return fmt.Errorf("read the Lambda code: %w", err)
-		}
-		d := deploy.New(s.Config(account), 20*time.Millisecond)
-		if err := d.Code(ctx, codeBucket(account), function+".zip", zip); err != nil {
-			return err
+// Deploy uploads the code and makes the stacks; each takes the outputs of those before it. Set does it
+// unless the stage is to be empty.
+func (s *Stage) Deploy(ctx context.Context) error {
+	for _, st := range s.stacks {
+		for _, code := range []string{st.code, s.options.Code[st.template]} {
+			if err := s.upload(ctx, st.account, code); err != nil {
+				return err
+			}
 		}
 	}
-	for _, st := range stacks {
-		if err := s.deployStack(ctx, st.account, st.template, code[st.account]); err != nil {
+	// An external ID is no secret; it has to be one that B gave to this target and to no other.
+	external := name + "-" + strings.ToLower(rand.Text())
+	for _, st := range s.stacks {
+		if err := s.deployStack(ctx, st, external); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Stage) deployStack(ctx context.Context, account, template, function string) error {
-	text, err := templates.Get(template)
+// upload puts a Lambda zip where the account's templates look for it.
+func (s *Stage) upload(ctx context.Context, account, code string) error {
+	if code == "" {
+		return nil
+	}
+	zip, err := os.ReadFile(filepath.Join(s.options.Lambdas, code+"_"+Architecture()+".zip"))
+	if err != nil {
+		return fmt.Errorf("read the Lambda code: %w", err)
+	}
+	return deploy.New(s.Config(account), 20*time.Millisecond).Code(ctx, codeBucket(account), code+".zip", zip)
+}
+
+func (s *Stage) deployStack(ctx context.Context, st stack, external string) error {
+	text, err := templates.Get(st.template)
 	if err != nil {
 		return err
 	}
 	if s.options.Template != nil {
-		text = s.options.Template(template, text)
+		text = s.options.Template(st.template, text)
 	}
 	given := map[string]string{
-		"Name": name, "DeliveryAccount": DeliveryAccount, "CodeBucket": codeBucket(account), "CodeKey": function + ".zip",
+		"Name": name, "Route": s.options.Route, "ExternalId": external, "DeliveryAccount": DeliveryAccount,
+		"CodeBucket": codeBucket(st.account), "CodeKey": cmp.Or(s.options.Code[st.template], st.code) + ".zip",
 		"Architecture": Architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
 	}
 	for k, v := range s.Outputs {
 		given[k] = v
 	}
-	for k, v := range s.options.Parameters[template] {
+	for k, v := range s.options.Parameters[st.template] {
 		given[k] = v
 	}
 	wanted, err := templates.Parameters(text)
@@ -195,11 +207,11 @@ func (s *Stage) deployStack(ctx context.Context, account, template, function str
 			parameters[k] = v
 		}
 	}
-	outputs, err := deploy.New(s.Config(account), 20*time.Millisecond).Create(ctx, deploy.Stack{
-		Name: name + "-" + template, Template: text, Parameters: parameters,
+	outputs, err := deploy.New(s.Config(st.account), 20*time.Millisecond).Create(ctx, deploy.Stack{
+		Name: name + "-" + st.template, Template: text, Parameters: parameters,
 	})
 	if err != nil {
-		return fmt.Errorf("account %s: %w", account, err)
+		return fmt.Errorf("account %s: %w", st.account, err)
 	}
 	for k, v := range outputs {
 		s.Outputs[k] = v
@@ -216,3 +228,6 @@ func Architecture() string {
 	}
 	return "x86_64"
 }
+
+// Route is the story's route.
+func (s *Stage) Route() string { return s.options.Route }

@@ -30,6 +30,7 @@ const (
 type Trouble struct {
 	Status        int
 	Code, Message string // no Code: a page that is not AWS's
+	Hang          bool   // nothing is answered until the caller gives up
 }
 
 // Record is one invalidation.
@@ -103,13 +104,19 @@ func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.regions[scope[2]] = true
 	}
 	if c.Trouble != nil {
-		if t := c.Trouble(call); t != nil {
+		if t := c.Trouble(call); t != nil && t.Hang {
+			c.mu.Unlock()                      // others are answered meanwhile
+			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the caller is gone
+			<-r.Context().Done()
+			c.mu.Lock()
+			return
+		} else if t != nil {
 			t.write(w)
 			return
 		}
 	}
 	if parts[0] != c.Distribution {
-		(&Trouble{http.StatusNotFound, "NoSuchDistribution", "The specified distribution does not exist."}).write(w)
+		(&Trouble{Status: http.StatusNotFound, Code: "NoSuchDistribution", Message: "The specified distribution does not exist."}).write(w)
 		return
 	}
 	switch call {
@@ -130,7 +137,7 @@ func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		(&Trouble{http.StatusNotFound, "NoSuchInvalidation", "The specified invalidation does not exist."}).write(w)
+		(&Trouble{Status: http.StatusNotFound, Code: "NoSuchInvalidation", Message: "The specified invalidation does not exist."}).write(w)
 	}
 }
 
@@ -141,8 +148,14 @@ func (c *CloudFront) create(w http.ResponseWriter, body io.Reader) {
 		Reference string   `xml:"CallerReference"`
 	}
 	if err := xml.NewDecoder(body).Decode(&batch); err != nil || batch.Quantity != len(batch.Paths) {
-		(&Trouble{http.StatusBadRequest, "InconsistentQuantities", "The value of Quantity and the size of Items don't match."}).write(w)
+		(&Trouble{Status: http.StatusBadRequest, Code: "InconsistentQuantities", Message: "The value of Quantity and the size of Items don't match."}).write(w)
 		return
+	}
+	for _, path := range batch.Paths {
+		if !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "#") {
+			(&Trouble{Status: http.StatusBadRequest, Code: "InvalidArgument", Message: "Your request contains one or more invalid invalidation paths."}).write(w)
+			return
+		}
 	}
 	for _, record := range c.records {
 		if record.Reference != batch.Reference {
@@ -150,12 +163,12 @@ func (c *CloudFront) create(w http.ResponseWriter, body io.Reader) {
 		}
 		switch {
 		case c.Replay == Used:
-			(&Trouble{http.StatusBadRequest, "InvalidArgument", "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution."}).write(w)
+			(&Trouble{Status: http.StatusBadRequest, Code: "InvalidArgument", Message: "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution."}).write(w)
 		case c.Replay == GivesEarlier && fmt.Sprint(record.Paths) == fmt.Sprint(batch.Paths):
 			w.WriteHeader(http.StatusCreated)
 			record.write(w)
 		default:
-			(&Trouble{http.StatusBadRequest, "InvalidationBatchAlreadyExists", "The invalidation batch already exists."}).write(w)
+			(&Trouble{Status: http.StatusBadRequest, Code: "InvalidationBatchAlreadyExists", Message: "The invalidation batch already exists."}).write(w)
 		}
 		return
 	}

@@ -1,7 +1,6 @@
 package gatewaytest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
 )
@@ -19,14 +19,19 @@ import (
 // distribution is the one that the suite's CloudFront knows.
 const distribution = "E2EXAMPLE"
 
-// Run checks what a gateway of any route MUST do. dial makes one that reaches the given CloudFront.
-func Run(t *testing.T, dial func(t *testing.T, at *CloudFront) gateway.Gateway) {
+// Run checks the contract on the small CloudFront here, and besides what only it can show: long
+// lists, answers that are none of AWS's, and the region that calls are signed for. dial makes a
+// gateway that reaches the given CloudFront, as target.
+func Run(t *testing.T, route target.Route, dial func(t *testing.T, at *CloudFront) gateway.Gateway) {
 	start := func(t *testing.T) (*CloudFront, gateway.Gateway) {
 		at := &CloudFront{Distribution: distribution}
 		return at, dial(t, at)
 	}
+	t.Run("contract", func(t *testing.T) {
+		Contract(t, &small{CloudFront: &CloudFront{Distribution: distribution}, route: route, dial: dial})
+	})
 	t.Run("describes the distribution", func(t *testing.T) {
-		_, gate := start(t)
+		at, gate := start(t)
 		got, err := gate.Distribution(t.Context())
 		want := plan.Distribution{
 			ID: distribution, Account: "222222222222", Domain: "d1.cloudfront.net", Aliases: []string{"www.example.com"},
@@ -36,56 +41,75 @@ func Run(t *testing.T, dial func(t *testing.T, at *CloudFront) gateway.Gateway) 
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
-	})
-	t.Run("creates and follows", func(t *testing.T) { createsAndFollows(t, start) })
-	t.Run("replays a reference", func(t *testing.T) { replays(t, start) })
-	t.Run("lists what is in progress", func(t *testing.T) { lists(t, start) })
-	t.Run("reports errors and does not retry", func(t *testing.T) { reports(t, start) })
-	t.Run("explains a refusal", func(t *testing.T) { explains(t, start) })
-	t.Run("refuses another distribution", func(t *testing.T) {
-		at, gate := start(t)
-		_, err := gate.Create(t.Context(), batch(t, "job", "E9OTHER", "/*"))
-		if code(err) != gateway.DistributionNotAllowed || len(at.Calls()) != 0 {
-			t.Error(err, at.Calls())
+		if !slices.Equal(at.Regions(), []string{"us-east-1"}) {
+			t.Errorf("calls were signed for %v", at.Regions())
 		}
 	})
-	t.Run("ends with its context", func(t *testing.T) {
+	t.Run("takes tags", func(t *testing.T) {
 		_, gate := start(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := gate.InProgress(ctx)
-		if code(err) != gateway.Canceled || !errors.Is(err, context.Canceled) {
-			t.Error(err)
+		made, err := gate.Create(t.Context(), batch(t, "job", distribution, "/a", "#Product"))
+		if err != nil || !slices.Equal(made.Items, []string{"#product", "/a"}) {
+			t.Error(made, err)
 		}
 	})
+	t.Run("finds a reference among many", func(t *testing.T) { replays(t, start) })
+	t.Run("lists what is in progress among many", func(t *testing.T) { lists(t, start) })
+	t.Run("believes AWS's answers only", func(t *testing.T) { reports(t, start) })
+}
+
+// small is the small CloudFront as a World.
+type small struct {
+	*CloudFront
+	route target.Route
+	dial  func(t *testing.T, at *CloudFront) gateway.Gateway
+}
+
+func (s *small) Target() target.Target {
+	return target.Target{Route: s.route, Distribution: s.Distribution, Account: "222222222222"}
+}
+
+func (s *small) Dial(t *testing.T) gateway.Gateway { return s.dial(t, s.CloudFront) }
+
+func (s *small) Pass(*testing.T) { s.Complete() }
+
+func (s *small) Machine() bool { return false }
+
+func (s *small) Made() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.records)
+}
+
+func (s *small) Strike(call string, trouble Trouble) (ended func() int) {
+	struck := 0
+	set := func(f func(string) *Trouble) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.Trouble = f
+	}
+	set(func(c string) *Trouble {
+		if c != call {
+			return nil
+		}
+		struck++
+		return &trouble
+	})
+	return func() int {
+		set(nil)
+		return struck
+	}
+}
+
+func (s *small) Deny(_ *testing.T, action string) (ended func()) {
+	undo := s.Strike(strings.TrimPrefix(action, "cloudfront:"), Trouble{
+		Status: http.StatusForbidden, Code: "AccessDenied",
+		Message: fmt.Sprintf("User: arn:aws:sts::222222222222:assumed-role/invalidator/s is not authorized to perform: %s on resource: "+
+			"arn:aws:cloudfront::222222222222:distribution/%s because no identity-based policy allows the %[1]s action", action, s.Distribution),
+	})
+	return func() { undo() }
 }
 
 type starter func(t *testing.T) (*CloudFront, gateway.Gateway)
-
-func createsAndFollows(t *testing.T, start starter) {
-	at, gate := start(t)
-	asked := batch(t, "job", distribution, "/index.html", "/a&b", "/docs/*", "#Product")
-	made, err := gate.Create(t.Context(), asked)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := invalidation.Invalidation{
-		ID: made.ID, Distribution: distribution, Reference: asked.Reference, Status: invalidation.InProgress,
-		Items: []string{"#product", "/a&b", "/docs/*", "/index.html"}, Created: made.Created,
-	}
-	if diff := cmp.Diff(want, made); diff != "" || made.ID == "" || made.Created.IsZero() {
-		t.Error(diff, made)
-	}
-	at.Complete()
-	got, err := gate.Get(t.Context(), made.ID)
-	want.Status = invalidation.Completed
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Error(diff, err)
-	}
-	if !slices.Equal(at.Regions(), []string{"us-east-1"}) {
-		t.Errorf("calls were signed for %v", at.Regions())
-	}
-}
 
 // replays checks all known answers to a used reference: the earlier invalidation comes back if it
 // purges the same, and never otherwise.
@@ -146,17 +170,12 @@ func reports(t *testing.T, start starter) {
 		code      string
 		temporary bool
 	}{
-		{Trouble{400, "TooManyInvalidationsInProgress", "Processing your request will cause you to exceed the maximum number of in-progress invalidations."}, gateway.TooManyInvalidationsInProgress, true},
-		{Trouble{400, "Throttling", "Rate exceeded"}, gateway.Throttling, true},
-		{Trouble{503, "ServiceUnavailable", "busy"}, gateway.ServiceUnavailable, true},
-		{Trouble{500, "InternalError", "broken"}, "InternalError", true},
-		{Trouble{503, "", "a proxy's page"}, gateway.ServiceUnavailable, true},
-		{Trouble{429, "", "a proxy's page"}, gateway.TooManyRequestsException, true},
-		{Trouble{403, "", "a proxy's page"}, gateway.AccessDenied, false},
-		{Trouble{413, "BatchTooLarge", "Invalidation batch specified is too large."}, gateway.BatchTooLarge, false},
-		{Trouble{404, "NoSuchDistribution", "The specified distribution does not exist."}, gateway.NoSuchDistribution, false},
-		{Trouble{400, "InvalidArgument", "Your request contains one or more invalid invalidation paths."}, gateway.InvalidArgument, false},
-		{Trouble{200, "", "not an invalidation at all"}, gateway.BadAnswer, false},
+		{Trouble{Status: 500, Code: "InternalError", Message: "broken"}, "InternalError", true},
+		{Trouble{Status: 503, Code: "", Message: "a proxy's page"}, gateway.ServiceUnavailable, true},
+		{Trouble{Status: 429, Code: "", Message: "a proxy's page"}, gateway.TooManyRequestsException, true},
+		{Trouble{Status: 403, Code: "", Message: "a proxy's page"}, gateway.AccessDenied, false},
+		{Trouble{Status: 400, Code: "InvalidArgument", Message: "Your request contains one or more invalid invalidation paths."}, gateway.InvalidArgument, false},
+		{Trouble{Status: 200, Code: "", Message: "not an invalidation at all"}, gateway.BadAnswer, false},
 	}
 	for _, tt := range tests {
 		at, gate := start(t)
@@ -171,33 +190,6 @@ func reports(t *testing.T, start starter) {
 		}
 		if calls := at.Calls(); len(calls) != 1 {
 			t.Errorf("%v: %d calls", tt.trouble, len(calls))
-		}
-	}
-	_, gate := start(t)
-	if _, err := gate.Get(t.Context(), "INONE"); code(err) != gateway.NoSuchInvalidation {
-		t.Error(err)
-	}
-}
-
-func explains(t *testing.T, start starter) {
-	at, gate := start(t)
-	const resource = "arn:aws:cloudfront::222222222222:distribution/" + distribution
-	at.Trouble = func(call string) *Trouble {
-		return &Trouble{http.StatusForbidden, "AccessDenied", "User: arn:aws:sts::222222222222:assumed-role/invalidator/s is not authorized to perform: cloudfront:" +
-			call + " on resource: " + resource + " because no identity-based policy allows the cloudfront:" + call + " action"}
-	}
-	calls := map[string]func() error{
-		"GetDistribution":    func() error { _, err := gate.Distribution(t.Context()); return err },
-		"CreateInvalidation": func() error { _, err := gate.Create(t.Context(), batch(t, "j", distribution, "/*")); return err },
-		"GetInvalidation":    func() error { _, err := gate.Get(t.Context(), "I1"); return err },
-		"ListInvalidations":  func() error { _, err := gate.InProgress(t.Context()); return err },
-	}
-	for call, do := range calls {
-		var e *gateway.Error
-		if err := do(); !errors.As(err, &e) || e.Code != gateway.AccessDenied || e.Temporary ||
-			e.Caller != "arn:aws:sts::222222222222:assumed-role/invalidator/s" || e.Action != "cloudfront:"+call || e.Resource != resource ||
-			e.Try != fmt.Sprintf("allow cloudfront:%s on %s in a policy of role invalidator of account 222222222222", call, resource) {
-			t.Errorf("%s: %#v", call, err)
 		}
 	}
 }

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/unstale/unstale/internal/cli/mistakes"
+	"github.com/unstale/unstale/internal/cli/story"
+)
+
+// errMistaken ends a rehearsed mistake: it failed, as it was to.
+var errMistaken = errors.New("the release failed, as it had to with this mistake")
+
+// listMistakes is what --break help prints.
+func listMistakes(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "NAME\tROUTES\tWHAT IS WRONG") // a tabwriter fails at its Flush
+	for _, m := range mistakes.All() {
+		routes := strings.Join(m.Routes(), " ")
+		if len(m.Routes()) == len(story.Routes()) {
+			routes = "all"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", m.Name, routes, m.Summary)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("list the mistakes: %w", err)
+	}
+	return nil
+}
+
+// chooseMistake finds the mistake to make and the route to make it on: the given one, or the first that
+// can have it where none was given.
+func chooseMistake(name, route string, given bool) (mistakes.Mistake, string, error) {
+	m, ok := mistakes.Find(name)
+	if !ok {
+		return m, "", usage{withTry(fmt.Errorf("there is no mistake %q", name), "unstale rehearse --break help")}
+	}
+	routes := m.Routes()
+	for _, r := range routes {
+		if r == route {
+			return m, route, nil
+		}
+	}
+	if given {
+		return m, "", usage{withTry(fmt.Errorf("the mistake %s cannot be made on route %s", name, route), "--route with one of %s", strings.Join(routes, ", "))}
+	}
+	return m, routes[0], nil
+}
+
+// rehearseMistake makes a mistake and explains it. It ends with an error also when all went as foreseen:
+// the release did fail.
+func rehearseMistake(ctx context.Context, m mistakes.Mistake, o story.Options, n story.Narrator, asJSON bool, stdout io.Writer) error {
+	finding, report, err := m.Play(ctx, o, n, nil)
+	switch {
+	case err != nil && finding.FailedAt == "":
+		return err
+	case asJSON:
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		if encoding := enc.Encode(struct {
+			story.Report
+			Finding mistakes.Finding `json:"finding"`
+		}{report, finding}); encoding != nil {
+			return fmt.Errorf("print the report: %w", encoding)
+		}
+	case err == nil:
+		if _, err := io.WriteString(stdout, explanation(finding)); err != nil {
+			return fmt.Errorf("print the explanation: %w", err)
+		}
+	}
+	return errors.Join(err, errMistaken)
+}
+
+// explanation is a finding for a person.
+func explanation(f mistakes.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nmistake   %s: %s\n", f.Mistake, f.Summary)
+	fmt.Fprintf(&b, "failed    %s", f.FailedAt)
+	if f.Seconds >= 60 {
+		fmt.Fprintf(&b, ", after %.0f minutes of rehearsal time", f.Seconds/60)
+	}
+	fmt.Fprintf(&b, "\nsaid      %s\n", f.Said)
+	if f.Why != "" {
+		fmt.Fprintf(&b, "decision  %s\n", f.Why)
+	}
+	fmt.Fprintf(&b, "lesson    %s\n", f.Lesson)
+	for _, c := range f.Changes {
+		where := c.To
+		switch {
+		case c.Layer == "scp":
+		case c.Layer != "":
+			where = "the " + c.Layer + " policy of " + c.To
+		}
+		preposition := map[string]string{"add": "to", "remove": "from", "set": "in"}[c.Do]
+		fmt.Fprintf(&b, "\n%s in account %s, %s %s:\n", c.Do, c.Account, preposition, where)
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, c.Statement, "", "  "); err != nil {
+			pretty.Write(c.Statement)
+		}
+		b.Write(pretty.Bytes())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}

@@ -1,0 +1,318 @@
+// Package ablation takes out of the templates, one at a time, every grant that they make, and shows
+// what stops working and who says so; and that nothing is granted which no release needs.
+package ablation
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unstale/unstale/iam"
+	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/templates"
+	"github.com/unstale/unstale/test/stage"
+)
+
+func TestMain(m *testing.M) { stage.Main(m) }
+
+// The scenarios succeed with the templates as they are, whatever CloudFront answers to a reference
+// that it knows, and without a single call being refused.
+func TestScenariosSucceed(t *testing.T) {
+	for name, reuse := range map[string]cloudfront.Reuse{
+		"the earlier invalidation":       cloudfront.ReuseDocumented,
+		"InvalidArgument":                cloudfront.ReuseInvalidArgument,
+		"InvalidationBatchAlreadyExists": cloudfront.ReuseAlreadyExists,
+	} {
+		t.Run("a known reference is answered "+name, func(t *testing.T) {
+			t.Parallel()
+			w, err := enter(t, reuse, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			playAll(t, w)
+			for _, c := range refused(w.journal) {
+				t.Errorf("refused: %s", c.Reason)
+			}
+		})
+	}
+}
+
+func playAll(t *testing.T, w *world) {
+	t.Helper()
+	for _, s := range scenarios {
+		if f := s.play(w, t); f != nil {
+			t.Errorf("scenario %s fails: %v", s.name, f)
+		}
+	}
+}
+
+// otherRoutes are the resources that a template shared by the routes makes for another one: their
+// conditions are false when relay is deployed.
+var otherRoutes = map[string]string{"CallbackRole": "direct", "MachineRole": "states"}
+
+// Every entry of the templates is in the table, or demanded by AWS, or a Deny, or another route's;
+// none is in two.
+func TestEveryGrantIsAccountedFor(t *testing.T) {
+	places := map[grant][]string{}
+	for _, r := range table {
+		places[r.grant] = append(places[r.grant], "the table")
+	}
+	for _, g := range demanded(t) {
+		places[g] = append(places[g], "demanded.json")
+	}
+	for _, e := range entries(t) {
+		if e.deny {
+			places[e.grant] = append(places[e.grant], "the denials")
+		}
+		if otherRoutes[e.resource] != "" {
+			places[e.grant] = append(places[e.grant], "another route")
+		}
+		if got := places[e.grant]; len(got) != 1 {
+			t.Errorf("%s: it is in %q, not in exactly one place", e, got)
+		}
+		delete(places, e.grant)
+	}
+	for g, where := range places {
+		t.Errorf("%s: it is in %q, but the templates do not have it", g, where)
+	}
+}
+
+// Without its grant each row fails where it says, within seconds of the rehearsal's time, and the
+// journal names who was refused what by which layer, and the statement to add.
+func TestEveryGrantIsNeeded(t *testing.T) {
+	all := map[grant]entry{}
+	for _, e := range entries(t) {
+		all[e.grant] = e
+	}
+	for _, r := range table {
+		t.Run(strings.ReplaceAll(r.String(), "/", "."), func(t *testing.T) {
+			t.Parallel()
+			w, scenario, f := r.take(t)
+			if f == nil {
+				t.Fatal("unneeded: every scenario succeeds without it")
+			}
+			t.Logf("%s fails at %s after %v: %s", scenario, f.where, f.took.Round(time.Second), f.says)
+			if scenario != r.scenario || f.where != r.where {
+				t.Errorf("scenario %s fails at %s, want %s at %s", scenario, f.where, r.scenario, r.where)
+			}
+			if says := r.words(); !strings.Contains(f.says, says) {
+				t.Errorf("it does not say %q", says)
+			}
+			r.checkTime(t, f.took)
+			r.checkRefusals(t, all[r.grant], refused(w.journal))
+		})
+	}
+}
+
+// take deploys the templates without the grant and plays the scenarios until one fails.
+func (r row) take(t *testing.T) (w *world, scenario string, f *failed) {
+	t.Helper()
+	w, err := enter(t, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
+		if name == r.template {
+			return r.without(t, text)
+		}
+		return text
+	})
+	if err != nil {
+		_, stack, _ := strings.Cut(err.Error(), "create stack unstale-")
+		stack, _, _ = strings.Cut(stack, ":")
+		return w, deployment, &failed{where: "stack " + stack, says: err.Error()}
+	}
+	for _, s := range scenarios {
+		if f := s.play(w, t); f != nil {
+			return w, s.name, f
+		}
+	}
+	return w, "", nil
+}
+
+func (r row) words() string {
+	if r.says != "" {
+		return r.says
+	}
+	return r.action
+}
+
+// A minute is Lambda's wait before it tries again, which the replay needs.
+func (r row) checkTime(t *testing.T, took time.Duration) {
+	t.Helper()
+	low, high := time.Duration(0), time.Minute
+	switch {
+	case r.silent:
+		low, high = 20*time.Minute, 21*time.Minute
+	case r.scenario == "replay":
+		low, high = time.Minute, 2*time.Minute
+	}
+	if took < low || took > high {
+		t.Errorf("it took %v of the rehearsal's time, want %v to %v", took, low, high)
+	}
+}
+
+// checkRefusals looks for the refusal of the missing action, and lets no other pass.
+func (r row) checkRefusals(t *testing.T, e entry, calls []journal.Call) {
+	t.Helper()
+	if r.by == "" {
+		if len(calls) > 0 {
+			t.Errorf("refused, though no call should be decided: %v", calls)
+		}
+		return
+	}
+	if len(calls) == 0 {
+		t.Fatal("the journal has no refusal")
+	}
+	account := story.PipelineAccount
+	if r.template == delivery {
+		account = story.DeliveryAccount
+	}
+	for _, c := range calls {
+		if c.Action != r.action || c.Statement != e.layer {
+			t.Errorf("%s is refused by the layer %s, want only %s by %s", c.Action, c.Statement, r.action, e.layer)
+		}
+		if c.Principal != r.by && !strings.Contains(c.Principal, ":assumed-role/"+r.by+"/") {
+			t.Errorf("the refused caller is %s, want %s", c.Principal, r.by)
+		}
+		if !strings.HasPrefix(c.Resource, "arn:aws:") && (c.Resource != "*" || !withoutResource[r.action]) {
+			t.Errorf("the refused resource is %q", c.Resource)
+		}
+		checkRemedy(t, c, account, e.layer)
+	}
+}
+
+// withoutResource are the needed actions for which AWS has no resource level. Source: Service
+// Authorization Reference, CodePipeline and Lambda. That no statement of the templates has "*" for
+// other actions is a test of infra.
+var withoutResource = map[string]bool{
+	"codepipeline:PutJobSuccessResult": true, "codepipeline:PutJobFailureResult": true, "lambda:ListFunctions": true,
+}
+
+// checkRemedy reads the statement to add, and where: it is the one that was taken out, as narrow as
+// can be.
+func checkRemedy(t *testing.T, c journal.Call, account, layer string) {
+	t.Helper()
+	place, text, _ := strings.Cut(c.Remedy, ": {")
+	if want := "in account " + account + ", to the " + layer + " policy of arn:aws:"; !strings.HasPrefix(place, want) {
+		t.Errorf("the remedy is for %q, want %q", place, want)
+	}
+	document, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":[{` + text + `]}`))
+	if err != nil {
+		t.Fatalf("remedy %s: %v", c.Remedy, err)
+	}
+	s := document.Statements[0]
+	if s.Effect != iam.Allow || len(s.Action) != 1 || s.Action[0] != c.Action {
+		t.Errorf("the remedy allows %q, want %s", s.Action, c.Action)
+	}
+	switch layer {
+	case "trust":
+		if s.Resource != nil {
+			t.Errorf("the remedy for a trust policy names the resource %q", s.Resource)
+		}
+	case "key":
+		// In a key policy "*" is the key.
+	default:
+		if len(s.Resource) != 1 || s.Resource[0] != c.Resource && !strings.Contains(c.Resource, "$LATEST") {
+			t.Errorf("the remedy is for %q, want %s", s.Resource, c.Resource)
+		}
+	}
+	if (s.Principal != nil) != (layer != "identity") {
+		t.Errorf("the remedy for the %s layer has the principal %+v", layer, s.Principal)
+	}
+}
+
+// What AWS's documentation demands is really not used: without all of it every scenario succeeds and
+// no call is refused, so that none of these grants was asked for, alone or together. Were one asked
+// for, the journal would name it.
+func TestDemandedGrantsAreNotExercised(t *testing.T) {
+	list := demanded(t)
+	w, err := enter(t, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
+		for _, g := range list {
+			if g.template == name {
+				text = g.without(t, text)
+			}
+		}
+		return text
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	playAll(t, w)
+	for _, c := range refused(w.journal) {
+		t.Errorf("%s is exercised: move it from demanded.json to the table: %s", c.Action, c.Reason)
+	}
+	t.Logf("%d grants are not exercised", len(list))
+}
+
+func demanded(t *testing.T) []grant {
+	t.Helper()
+	listed, err := templates.Demanded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []grant
+	for _, d := range listed {
+		for _, name := range templateNames {
+			if d.Template == name {
+				all = append(all, grant{d.Template, d.LogicalID, d.Sid, d.Action})
+			}
+		}
+	}
+	return all
+}
+
+// refused are the calls that were denied.
+func refused(j *journal.Journal) []journal.Call {
+	var out []journal.Call
+	for _, c := range j.Calls() {
+		if c.Decision != "allow" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Taking a grant out takes out that grant alone.
+func TestWithoutChangesNothingElse(t *testing.T) {
+	for _, name := range templateNames {
+		text, err := templates.Get(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := entriesOf(name, decode(t, text))
+		for _, e := range all {
+			left := entriesOf(name, decode(t, e.without(t, text)))
+			want := map[grant]bool{}
+			for _, other := range all {
+				want[other.grant] = other != e
+			}
+			for _, other := range left {
+				if !want[other.grant] && other.action != "sts:TagSession" {
+					t.Errorf("without %s there is %s", e, other)
+				}
+				delete(want, other.grant)
+			}
+			delete(want, e.grant)
+			if len(want) > 0 {
+				t.Errorf("without %s these are gone too: %v", e, want)
+			}
+		}
+		if !bytes.Equal(canonical(t, text), canonical(t, encode(t, decode(t, text)))) {
+			t.Errorf("template %s is not written back as it was", name)
+		}
+	}
+}
+
+func canonical(t *testing.T, text []byte) []byte {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

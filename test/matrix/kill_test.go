@@ -1,0 +1,180 @@
+package matrix
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/unstale/unstale/rehearsal/codepipeline"
+	"github.com/unstale/unstale/rehearsal/faults"
+)
+
+// moments are when a function dies with a call.
+var moments = []struct {
+	name string
+	kill func() faults.Action
+}{
+	{"before the call arrives", faults.KillInstead},
+	{"done, before the reply", faults.KillBefore},
+	{"after the reply", faults.KillAfter},
+}
+
+// TestKill lets each function die at each of its calls, before it, before the reply and after it. The
+// calls are those of a good run, so that none can be forgotten. Whatever AWS does then, to run the
+// function again or to tell the one that called it, the release gets one invalidation, its job one
+// final answer, and that answer is true.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	worlds := []*world{newWorld(t, nil), newWorld(t, nil)}
+	good := worlds[0].play(row{})
+	if good.status != codepipeline.Succeeded || len(good.calls) < 10 {
+		t.Fatalf("the run to take calls from: %s: %v", good, good.calls)
+	}
+	type death struct {
+		call   faults.Call
+		moment int
+	}
+	deaths := make(chan death, len(good.calls)*len(moments))
+	for _, call := range good.calls {
+		for i := range moments {
+			deaths <- death{call, i}
+		}
+	}
+	close(deaths)
+	var rows sync.WaitGroup
+	for _, w := range worlds {
+		rows.Go(func() {
+			for d := range deaths {
+				name := fmt.Sprintf("%s, %s", d.call, moments[d.moment].name)
+				t.Run(name, func(t *testing.T) { w.as(t).kill(name, d.call, moments[d.moment].kill()) })
+			}
+		})
+	}
+	rows.Wait()
+}
+
+// as is the world reporting to a row's test.
+func (w *world) as(t *testing.T) *world {
+	w.t = t
+	return w
+}
+
+// kill plays a release in which a function dies with a call, and judges what came of it.
+func (w *world) kill(name string, c faults.Call, do faults.Action) {
+	w.t.Helper()
+	rule := faults.Rule{Function: c.Function, Service: c.Service, Operation: c.Operation, From: c.N, To: c.N, Do: do}
+	var got result
+	// On a busy machine the function may look less often than in the good run; then slower
+	// completion gives it the time.
+	for slower := 1; slower <= 8 && len(got.struck) == 0; slower *= 2 {
+		var delays []time.Duration
+		for _, d := range completion {
+			delays = append(delays, time.Duration(slower)*d)
+		}
+		got = w.play(row{rules: []faults.Rule{rule}, delays: delays})
+	}
+	w.t.Logf("%-78s %s, %d invalidation, %d final answer; %d job and %d invalidator runs, %d calls, %v",
+		name, got.status, len(got.created), got.terminal(), got.invocations(job), got.invocations(invalidator), len(got.calls), got.took.Round(time.Millisecond))
+	if len(got.struck) != 1 {
+		w.t.Errorf("struck %v; the row proves nothing", got.struck)
+	}
+	w.sound(got, 1)
+	if got.status != codepipeline.Succeeded {
+		w.t.Errorf("one death is no reason to fail: %s", got)
+	}
+}
+
+// sound demands what holds whatever happens: so many invalidations, one accepted answer a job, one
+// of them final, and the truth.
+func (w *world) sound(got result, invalidations int) {
+	w.t.Helper()
+	if len(got.created) != invalidations {
+		w.t.Errorf("%d invalidations instead of %d: %+v", len(got.created), invalidations, got.created)
+	}
+	byJob := map[string]int{}
+	for _, a := range got.answers {
+		if a.Accepted {
+			byJob[a.Job]++
+		}
+	}
+	for id, n := range byJob {
+		if n != 1 {
+			w.t.Errorf("job %s was answered %d times", id, n)
+		}
+	}
+	if got.terminal() != 1 {
+		w.t.Errorf("%d final answers: %+v", got.terminal(), got.answers)
+	}
+	if lie := got.lie(); lie != "" {
+		w.t.Errorf("the pipeline lied: %s", lie)
+	}
+}
+
+// invocations counts the runs of a function.
+func (r result) invocations(function string) int {
+	n := 0
+	for arn, runs := range r.runs {
+		if strings.Contains(arn, ":function:"+function) {
+			n += runs
+		}
+	}
+	return n
+}
+
+// twiceAtOnce delivers the first event of a release two times.
+func twiceAtOnce(nth int) []time.Duration {
+	if nth == 1 {
+		return []time.Duration{0, 0}
+	}
+	return []time.Duration{0}
+}
+
+// TestDelivery delivers events as AWS says it may: more than once, and out of order.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	t.Run("an event twice at once: one invalidation, one answer counts", func(t *testing.T) {
+		got := w.as(t).play(row{deliveries: twiceAtOnce})
+		t.Log(got)
+		w.sound(got, 1)
+		if got.status != codepipeline.Succeeded || got.invocations(job) != 2 || len(got.answers) != 2 {
+			t.Errorf("%s", got)
+		}
+	})
+	t.Run("the first event again while the continuation is at work: nothing is done twice", func(t *testing.T) {
+		got := w.as(t).play(row{
+			// The second job comes 30 s after the first handed over at 0.15 s; the duplicate in the midst of it.
+			deliveries: func(nth int) []time.Duration {
+				if nth == 1 {
+					return []time.Duration{0, 30*time.Second + 250*time.Millisecond}
+				}
+				return []time.Duration{0}
+			},
+			delays: []time.Duration{time.Second, 30*time.Second + 300*time.Millisecond},
+		})
+		t.Log(got)
+		w.sound(got, 1)
+		if got.status != codepipeline.Succeeded || got.accepted(codepipeline.AnswerContinuation) < 1 || len(got.answers) < 3 {
+			t.Errorf("%s", got)
+		}
+	})
+	t.Run("a stage that is retried is a new attempt: it purges again under another reference", func(t *testing.T) {
+		everywhere := map[string]bool{"FRA56-P1": true, "IAD89-C2": true, "NRT57-P3": true}
+		first := w.as(t).play(row{stale: everywhere})
+		t.Log(first)
+		w.sound(first, 1)
+		if first.status != codepipeline.Failed {
+			t.Fatalf("%s", first)
+		}
+		second := w.retry(first.execution.ID, row{})
+		t.Log(second)
+		if second.status != codepipeline.Succeeded || len(second.created) != 1 || second.terminal() != 2 || second.lie() != "" {
+			t.Fatalf("%s; %s", second, second.lie())
+		}
+		if second.created[0].Reference == first.created[0].Reference || second.created[0].ID == first.created[0].ID {
+			t.Errorf("the same invalidation again: %+v", second.created[0])
+		}
+	})
+}

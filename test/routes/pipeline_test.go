@@ -1,0 +1,116 @@
+package routes
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	pipelines "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/rehearsal/codepipeline"
+)
+
+// What a purge action is configured with: a Lambda action's UserParameters, a StepFunctions action's
+// Input.
+var (
+	userParameters = regexp.MustCompile(`"\{\\"targets\\":\[\\"\$\{Target\}\\"\],[^\n]*"`)
+	input          = regexp.MustCompile(`"Input": "\{[^\n]*\}"`)
+)
+
+// openParameters makes a pipeline that somebody else edits: its purge action gets whatever a run's
+// build says. On AWS that person would call UpdatePipeline.
+func openParameters(name string, text []byte) []byte {
+	text = userParameters.ReplaceAll(text, []byte(`"#{Editor.Parameters}$${Target}"`))
+	text = bytes.ReplaceAll(text, []byte(`#{Editor.Parameters}${Target}`), []byte(`#{Editor.Parameters}`))
+	text = input.ReplaceAll(text, []byte(`"Input": "#{Editor.Parameters}"`))
+	return bytes.ReplaceAll(text, []byte(`"Name": "Build",`), []byte(`"Name": "Build", "Namespace": "Editor",`))
+}
+
+// run takes a release through the pipeline with these parameters of its purge action.
+func (w *world) run(t *testing.T, parameters string) codepipeline.Execution {
+	t.Helper()
+	w.mu.Lock()
+	w.parameters = parameters
+	w.mu.Unlock()
+	client := pipelines.NewFromConfig(w.Config(story.PipelineAccount))
+	out, err := client.StartPipelineExecution(t.Context(), &pipelines.StartPipelineExecutionInput{Name: aws.String(w.Outputs["PipelineName"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case end := <-w.ended:
+		for _, e := range w.World.Executions(story.PipelineAccount, w.Outputs["PipelineName"]) {
+			if e.ID == end.Execution && e.ID == *out.PipelineExecutionId {
+				return e
+			}
+		}
+		t.Fatalf("execution %s ended instead of %s", end.Execution, *out.PipelineExecutionId)
+	case <-t.Context().Done():
+		t.Fatal(t.Context().Err())
+	}
+	panic("unreachable")
+}
+
+// purge is the purge action of an execution.
+func purge(t *testing.T, e codepipeline.Execution) codepipeline.ActionState {
+	t.Helper()
+	for _, st := range e.Stages {
+		for _, a := range st.Actions {
+			if a.Name == "Purge" {
+				return a
+			}
+			if a.Status == codepipeline.Failed {
+				t.Fatalf("%s/%s failed: %s", st.Name, a.Name, a.Message)
+			}
+		}
+	}
+	t.Fatal("the pipeline has no purge action")
+	panic("unreachable")
+}
+
+// source and build stand for what a release goes through before it is deployed; the stories test that.
+type source struct{}
+
+func (source) Check(codepipeline.Action) error { return nil }
+
+func (source) Run(context.Context, *codepipeline.Run) (codepipeline.Outcome, error) {
+	return codepipeline.Outcome{Revision: "main"}, nil
+}
+
+type build struct{ w *world }
+
+func (build) Check(codepipeline.Action) error { return nil }
+
+// Run keeps a site as the build's artifact and hands the parameters on.
+func (b build) Run(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	f, err := z.Create("index.html")
+	if err == nil {
+		_, err = f.Write([]byte(`<!doctype html><main id="root" data-release="1">`))
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		return codepipeline.Outcome{}, err
+	}
+	out := run.Output(0)
+	client := s3.NewFromConfig(b.w.Config(story.PipelineAccount), func(o *s3.Options) { o.UsePathStyle = true })
+	_, err = client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &out.Bucket, Key: &out.Key, Body: bytes.NewReader(archive.Bytes()),
+		ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: aws.String(run.KMSKey()),
+	})
+	b.w.mu.Lock()
+	defer b.w.mu.Unlock()
+	return codepipeline.Outcome{Variables: map[string]string{"Parameters": b.w.parameters}}, err
+}
+
+var _ = strings.TrimSpace
