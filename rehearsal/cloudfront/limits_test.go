@@ -2,6 +2,8 @@ package cloudfront_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,9 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 )

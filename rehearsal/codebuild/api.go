@@ -23,7 +23,8 @@ type object = map[string]any
 
 func (s *Service) batchGetBuilds(_ context.Context, c front.Call, in struct {
 	IDs []string `json:"ids"`
-}) (any, error) {
+},
+) (any, error) {
 	builds, missing := []object{}, []string{}
 	for _, id := range in.IDs {
 		name, _, _ := strings.Cut(id, ":")
@@ -82,7 +83,8 @@ func (p project) environment() object {
 
 func (s *Service) batchGetProjects(_ context.Context, c front.Call, in struct {
 	Names []string `json:"names"`
-}) (any, error) {
+},
+) (any, error) {
 	projects, missing := []object{}, []string{}
 	for _, name := range in.Names {
 		arn := projectARN(c.Region, c.Caller.Account, name)

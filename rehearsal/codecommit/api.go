@@ -60,7 +60,8 @@ func (s *Service) createRepository(ctx context.Context, c front.Call, in named) 
 
 func (s *Service) getRepository(ctx context.Context, c front.Call, in struct {
 	Name string `json:"repositoryName"`
-}) (any, error) {
+},
+) (any, error) {
 	r, err := s.find(c.Caller, c.Region, in.Name, "GetRepository")
 	if err != nil {
 		return nil, err

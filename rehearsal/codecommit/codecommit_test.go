@@ -319,8 +319,12 @@ func TestHooksDoNotRun(t *testing.T) {
 func TestRepositories(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ name, code string }{
-		{"other", ""}, {"site", "RepositoryNameExistsException"}, {"..", "InvalidRepositoryNameException"},
-		{"a/b", "InvalidRepositoryNameException"}, {"a.git", "InvalidRepositoryNameException"}, {"", "InvalidRepositoryNameException"},
+		{"other", ""},
+		{"site", "RepositoryNameExistsException"},
+		{"..", "InvalidRepositoryNameException"},
+		{"a/b", "InvalidRepositoryNameException"},
+		{"a.git", "InvalidRepositoryNameException"},
+		{"", "InvalidRepositoryNameException"},
 	} {
 		if _, err := w.service.Create(t.Context(), w.root.Caller, region, tt.name, ""); code(err) != tt.code {
 			t.Errorf("create %q: %v, want %q", tt.name, err, tt.code)

@@ -53,7 +53,8 @@ func (s *Service) apiStop(_ context.Context, c front.Call, in struct {
 	Execution string `json:"pipelineExecutionId"`
 	Abandon   bool   `json:"abandon"`
 	Reason    string `json:"reason"`
-}) (any, error) {
+},
+) (any, error) {
 	if err := s.StopExecution(c.Caller, c.Region, in.Name, in.Execution, in.Reason, in.Abandon); err != nil {
 		return nil, err
 	}
@@ -65,7 +66,8 @@ func (s *Service) apiRetry(_ context.Context, c front.Call, in struct {
 	Stage     string `json:"stageName"`
 	Execution string `json:"pipelineExecutionId"`
 	Mode      string `json:"retryMode"`
-}) (any, error) {
+},
+) (any, error) {
 	if err := s.RetryStage(c.Caller, c.Region, in.Name, in.Stage, in.Execution, in.Mode); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,8 @@ func (s *Service) apiRetry(_ context.Context, c front.Call, in struct {
 
 func (s *Service) apiJobDetails(_ context.Context, c front.Call, in struct {
 	JobID string `json:"jobId"`
-}) (any, error) {
+},
+) (any, error) {
 	details, err := s.JobDetails(c.Caller, in.JobID)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,8 @@ func (s *Service) apiJobDetails(_ context.Context, c front.Call, in struct {
 func (s *Service) apiGetPipeline(_ context.Context, c front.Call, in struct {
 	Name    string `json:"name"`
 	Version int    `json:"version"`
-}) (any, error) {
+},
+) (any, error) {
 	p, err := s.find(c.Caller, c.Region, in.Name, "GetPipeline")
 	if err != nil {
 		return nil, err

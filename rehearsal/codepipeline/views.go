@@ -12,7 +12,8 @@ import (
 
 func (s *Service) apiState(_ context.Context, c front.Call, in struct {
 	Name string `json:"name"`
-}) (any, error) {
+},
+) (any, error) {
 	p, err := s.find(c.Caller, c.Region, in.Name, "GetPipelineState")
 	if err != nil {
 		return nil, err
@@ -84,7 +85,8 @@ func addText(o object, name, value string) {
 func (s *Service) apiExecution(_ context.Context, c front.Call, in struct {
 	Name      string `json:"pipelineName"`
 	Execution string `json:"pipelineExecutionId"`
-}) (any, error) {
+},
+) (any, error) {
 	p, err := s.find(c.Caller, c.Region, in.Name, "GetPipelineExecution")
 	if err != nil {
 		return nil, err
@@ -112,7 +114,8 @@ func (t Trigger) view() object { return object{"triggerType": t.Type, "triggerDe
 func (s *Service) apiExecutions(_ context.Context, c front.Call, in struct {
 	Name string `json:"pipelineName"`
 	page
-}) (any, error) {
+},
+) (any, error) {
 	p, err := s.find(c.Caller, c.Region, in.Name, "ListPipelineExecutions")
 	if err != nil {
 		return nil, err
@@ -144,7 +147,8 @@ func (s *Service) apiActions(_ context.Context, c front.Call, in struct {
 		Execution string `json:"pipelineExecutionId"`
 	} `json:"filter"`
 	page
-}) (any, error) {
+},
+) (any, error) {
 	p, err := s.find(c.Caller, c.Region, in.Name, "ListActionExecutions")
 	if err != nil {
 		return nil, err

@@ -163,8 +163,11 @@ func TestCacheKey(t *testing.T) {
 		{"order counts", cloudfront.CachePolicy{QueryStrings: all}, request{"/a?x=1&y=2", "", ""}, request{"/a?y=2&x=1", "", ""}, false, "/a?x=1&y=2"},
 		{"listed query", cloudfront.CachePolicy{QueryStrings: listed("v")}, request{"/a?x=1&v=1", "", ""}, request{"/a?v=1&x=2", "", ""}, true, "/a?v=1"},
 		{
-			"all but", cloudfront.CachePolicy{QueryStrings: cloudfront.Selection{Behavior: "allExcept", Names: []string{"v"}}},
-			request{"/a?v=1", "", ""}, request{"/a?v=2", "", ""}, true, "/a",
+			"all but",
+			cloudfront.CachePolicy{QueryStrings: cloudfront.Selection{Behavior: "allExcept", Names: []string{"v"}}},
+			request{"/a?v=1", "", ""},
+			request{"/a?v=2", "", ""},
+			true, "/a",
 		},
 		{"no header", cloudfront.CachePolicy{}, request{"/a", "x", ""}, request{"/a", "y", ""}, true, "/a"},
 		{"listed header", cloudfront.CachePolicy{Headers: listed("accept-language")}, request{"/a", "x", ""}, request{"/a", "y", ""}, false, "/a"},

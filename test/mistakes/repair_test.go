@@ -33,7 +33,9 @@ func repair(ctx context.Context, s *story.Stage, c mistakes.Change) error {
 	case c.Layer == string(iam.LayerIdentity):
 		return grant(s, c, func(r *accounts.Role, d iam.Document) { r.Inline["repair"] = d })
 	case c.Layer == string(iam.LayerTrust):
-		return grant(s, c, func(r *accounts.Role, d iam.Document) { r.Trust.Statements = append(r.Trust.Statements, d.Statements...) })
+		return grant(s, c, func(r *accounts.Role, d iam.Document) {
+			r.Trust.Statements = append(r.Trust.Statements, d.Statements...)
+		})
 	case c.Layer == string(iam.LayerKey):
 		return keyPolicy(ctx, s, c)
 	case strings.HasPrefix(c.To, "arn:aws:s3:::"):
