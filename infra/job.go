@@ -35,7 +35,7 @@ func newJob(c constructs.Construct, j job, log awslogs.CfnLogGroup) awslambda.Cf
 		roleARN:     j.roleARN,
 		code:        j.code,
 		memory:      256,
-		timeout:     90, // longer than it waits for one completion (25 s) and for viewers, before it hands over by token
+		timeout:     90, // longer than it waits for one completion (50 s) and for viewers, before it hands over by token
 		environment: environment,
 	}, log)
 	// The action's event is delivered asynchronously. The handler fails only when its answer was not accepted; then Lambda

@@ -76,7 +76,7 @@ func block(t *testing.T, file, word string) string {
 // empty is two accounts with nothing in them.
 func empty(t *testing.T) *story.Stage {
 	t.Helper()
-	stage, err := story.Set(t.Context(), story.Options{Route: "relay", Source: static.Files, Empty: true})
+	stage, err := story.Set(t.Context(), story.Options{Route: "assume", Source: static.Files, Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ func TestSchedule(t *testing.T) {
 	for _, tt := range []struct {
 		median, first, step, tenth, window time.Duration
 	}{
-		{0, 5500 * time.Millisecond, 1700 * time.Millisecond, 2465 * time.Millisecond, 25 * time.Second},
-		{100 * time.Second, 55 * time.Second, 17 * time.Second, 24650 * time.Millisecond, 250 * time.Second},
-		{100 * time.Millisecond, 55 * time.Millisecond, 17 * time.Millisecond, 24650 * time.Microsecond, 250 * time.Millisecond},
+		{0, 5500 * time.Millisecond, 1700 * time.Millisecond, 2465 * time.Millisecond, 50 * time.Second},
+		{100 * time.Second, 55 * time.Second, 17 * time.Second, 24650 * time.Millisecond, 500 * time.Second},
+		{100 * time.Millisecond, 55 * time.Millisecond, 17 * time.Millisecond, 24650 * time.Microsecond, 500 * time.Millisecond},
 		{time.Nanosecond, time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond},
 	} {
 		s := Schedule{Median: tt.median}

@@ -99,7 +99,7 @@ func newRule(r templates.Request, p ruleProperties) (Rule, error) {
 		if t.RoleARN == "" {
 			return rule, invalid("RoleArn is required for target %s.", t.ARN)
 		}
-		rule.Targets = append(rule.Targets, Target{ID: t.ID, ARN: t.ARN, RoleARN: t.RoleARN})
+		rule.Targets = append(rule.Targets, Target(t))
 	}
 	return rule, nil
 }
