@@ -142,7 +142,7 @@ func TestRetriesEndWithTheOrdersTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{fails: map[string][]error{"create": times(1000, code(gateway.TooManyInvalidationsInProgress))}}
 		p, o := purgeOf(c, fresh())
-		o.Until = time.Now().Add(time.Minute)
+		o.Until = time.Now().Add(90 * time.Second) // more than one window, less than two
 		v, invocations := throughout(t, p, o)
 		var e *gateway.Error
 		if v.Outcome != Failed || !errors.As(v.Failure, &e) || e.Code != gateway.TooManyInvalidationsInProgress {
