@@ -85,7 +85,7 @@ func explanation(f mistakes.Finding) string {
 	if f.Seconds >= 60 {
 		fmt.Fprintf(&b, ", after %.0f minutes of rehearsal time", f.Seconds/60)
 	}
-	fmt.Fprintf(&b, "\nsaid      %s\n", f.Said)
+	fmt.Fprintf(&b, "\nsaid      %s\n", strings.ReplaceAll(f.Said, "\n", "\n          "))
 	if f.Why != "" {
 		fmt.Fprintf(&b, "decision  %s\n", f.Why)
 	}

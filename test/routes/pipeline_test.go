@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,8 +26,7 @@ var (
 // openParameters makes a pipeline that somebody else edits: its purge action gets whatever a run's
 // build says. On AWS that person would call UpdatePipeline.
 func openParameters(name string, text []byte) []byte {
-	text = userParameters.ReplaceAll(text, []byte(`"#{Editor.Parameters}$${Target}"`))
-	text = bytes.ReplaceAll(text, []byte(`#{Editor.Parameters}${Target}`), []byte(`#{Editor.Parameters}`))
+	text = userParameters.ReplaceAllLiteral(text, []byte(`"#{Editor.Parameters}"`))
 	text = input.ReplaceAll(text, []byte(`"Input": "#{Editor.Parameters}"`))
 	return bytes.ReplaceAll(text, []byte(`"Name": "Build",`), []byte(`"Name": "Build", "Namespace": "Editor",`))
 }
@@ -112,5 +110,3 @@ func (b build) Run(ctx context.Context, run *codepipeline.Run) (codepipeline.Out
 	defer b.w.mu.Unlock()
 	return codepipeline.Outcome{Variables: map[string]string{"Parameters": b.w.parameters}}, err
 }
-
-var _ = strings.TrimSpace

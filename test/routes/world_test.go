@@ -72,7 +72,11 @@ func newWorld(t *testing.T, route target.Route) *world {
 		Observe: func(r *rehearsal.World) { r.Journal().OnEvent(w.event) },
 		World: func(o *rehearsal.Options) {
 			o.Faults = w.script
-			o.Invalidation.Delays = func(n int) []time.Duration { return cloudfront.Fixed(w.takes)(n) }
+			o.Invalidation.Delays = func(n int) []time.Duration {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return cloudfront.Fixed(w.takes)(n)
+			}
 			o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": source{}, "Build/CodeBuild": build{w}}
 		},
 	})
@@ -101,6 +105,13 @@ func (w *world) event(e journal.Event) {
 			w.ended <- data
 		}
 	}
+}
+
+// setTakes says how long invalidations take from now on.
+func (w *world) setTakes(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.takes = d
 }
 
 // delivery is the account of the distribution.

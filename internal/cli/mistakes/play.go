@@ -34,13 +34,13 @@ func (m Mistake) Play(ctx context.Context, o story.Options, n story.Narrator, th
 	f := Finding{Mistake: m.Name, Route: o.Route, Summary: m.Summary, Lesson: m.Lesson}
 	w := m.on(o.Route)
 	if w == nil {
-		return f, story.Report{}, fmt.Errorf("make the mistake %s on route %s: it is made on %s", m.Name, o.Route, strings.Join(m.Routes(), ", "))
+		return f, story.NewReport(o.Route), fmt.Errorf("make the mistake %s on route %s: it is made on %s", m.Name, o.Route, strings.Join(m.Routes(), ", "))
 	}
 	p := &play{way: w, seen: map[string]bool{}}
 	p.prepare(&o)
 	stage, err := story.Set(ctx, o)
 	if err != nil {
-		return f, story.Report{}, err
+		return f, story.NewReport(o.Route), err
 	}
 	report, ended := p.run(ctx, stage, n, &f)
 	err = p.judge(&f, report, ended)
@@ -60,7 +60,9 @@ func (p *play) run(ctx context.Context, stage *story.Stage, n story.Narrator, f 
 		err = p.after(stage)
 	}
 	if err != nil {
-		return story.Report{Route: f.Route, Calls: stage.World.Journal().Calls()}, err
+		report := story.NewReport(f.Route)
+		report.Calls = stage.World.Journal().Calls()
+		return report, err
 	}
 	began := stage.World.Clock().Now()
 	report, err := stage.Run(ctx, n)

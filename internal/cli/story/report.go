@@ -16,6 +16,14 @@ type Report struct {
 	Seconds      float64        `json:"seconds"` // from the first stack to the last look
 }
 
+// NewReport is the report of a story before it begins: its lists are empty.
+func NewReport(route string) Report {
+	return Report{
+		Route: route, Pipeline: Pipeline{Stages: []PipelineStage{}}, Invalidation: Invalidation{Items: []string{}},
+		Viewer: Viewer{[]View{}, []View{}, []View{}}, Calls: []journal.Call{},
+	}
+}
+
 // Pipeline is the execution that carried the release.
 type Pipeline struct {
 	ExecutionID string          `json:"executionId"`

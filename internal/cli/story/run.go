@@ -24,8 +24,7 @@ var ErrStale = errors.New("the release did not reach every viewer")
 // follows. The report is filled as far as the story came, also when an error ends it.
 func (s *Stage) Run(ctx context.Context, n Narrator) (Report, error) {
 	began := time.Now()
-	r := Report{Route: s.options.Route, Pipeline: Pipeline{Stages: []PipelineStage{}}, Viewer: Viewer{[]View{}, []View{}, []View{}}}
-	r.Invalidation.Items = []string{}
+	r := NewReport(s.options.Route)
 	err := s.run(ctx, n, &r)
 	r.Calls = s.World.Journal().Calls()
 	r.Seconds = elapsed(began) + s.setUp

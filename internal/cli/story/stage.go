@@ -65,7 +65,7 @@ type Stage struct {
 	World    *rehearsal.World
 	Outputs  map[string]string // of all stacks, by name
 	options  Options
-	stacks   []stack
+	stacks   []templates.Step
 	dir      string
 	releases int
 	setUp    float64 // seconds that it took to get here
@@ -77,9 +77,9 @@ type Stage struct {
 // Set starts a rehearsal and deploys the route's stacks. Close it in any case where err is nil.
 func Set(ctx context.Context, o Options) (*Stage, error) {
 	o.Route = cmp.Or(o.Route, DefaultRoute)
-	stacks, err := stacksOf(o.Route)
+	stacks, err := templates.Deployment(o.Route)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("stage the story: %w", err)
 	}
 	if o.Median == 0 {
 		o.Median = 1200 * time.Millisecond
@@ -150,8 +150,8 @@ func (s *Stage) Config(account string) aws.Config {
 // unless the stage is to be empty.
 func (s *Stage) Deploy(ctx context.Context) error {
 	for _, st := range s.stacks {
-		for _, code := range []string{st.code, s.options.Code[st.template]} {
-			if err := s.upload(ctx, st.account, code); err != nil {
+		for _, code := range []string{st.Function, s.options.Code[st.Template]} {
+			if err := s.upload(ctx, account(st), code); err != nil {
 				return err
 			}
 		}
@@ -178,23 +178,23 @@ func (s *Stage) upload(ctx context.Context, account, code string) error {
 	return deploy.New(s.Config(account), 20*time.Millisecond).Code(ctx, codeBucket(account), code+".zip", zip)
 }
 
-func (s *Stage) deployStack(ctx context.Context, st stack, external string) error {
-	text, err := templates.Get(st.template)
+func (s *Stage) deployStack(ctx context.Context, st templates.Step, external string) error {
+	text, err := templates.Get(st.Template)
 	if err != nil {
 		return err
 	}
 	if s.options.Template != nil {
-		text = s.options.Template(st.template, text)
+		text = s.options.Template(st.Template, text)
 	}
 	given := map[string]string{
 		"Name": name, "Route": s.options.Route, "ExternalId": external, "DeliveryAccount": DeliveryAccount,
-		"CodeBucket": codeBucket(st.account), "CodeKey": cmp.Or(s.options.Code[st.template], st.code) + ".zip",
+		"CodeBucket": codeBucket(account(st)), "CodeKey": cmp.Or(s.options.Code[st.Template], st.Function) + ".zip",
 		"Architecture": Architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
 	}
 	for k, v := range s.Outputs {
 		given[k] = v
 	}
-	for k, v := range s.options.Parameters[st.template] {
+	for k, v := range s.options.Parameters[st.Template] {
 		given[k] = v
 	}
 	wanted, err := templates.Parameters(text)
@@ -207,11 +207,11 @@ func (s *Stage) deployStack(ctx context.Context, st stack, external string) erro
 			parameters[k] = v
 		}
 	}
-	outputs, err := deploy.New(s.Config(st.account), 20*time.Millisecond).Create(ctx, deploy.Stack{
-		Name: name + "-" + st.template, Template: text, Parameters: parameters,
+	outputs, err := deploy.New(s.Config(account(st)), 20*time.Millisecond).Create(ctx, deploy.Stack{
+		Name: name + "-" + st.Template, Template: text, Parameters: parameters,
 	})
 	if err != nil {
-		return fmt.Errorf("account %s: %w", st.account, err)
+		return fmt.Errorf("account %s: %w", account(st), err)
 	}
 	for k, v := range outputs {
 		s.Outputs[k] = v

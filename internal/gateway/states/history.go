@@ -23,6 +23,7 @@ type history struct {
 	over         bool                      // the execution has ended
 	succeeded    bool
 	error, cause string // of an execution that failed
+	distribution string // that the invalidation was made on, as CloudFront's answer locates it
 	call         string // error of the last call that failed, e.g. "CloudFront.AccessDeniedException"
 	said         string // its cause
 }
@@ -99,6 +100,7 @@ func (h *history) result(output string) error {
 				} `json:"Paths"`
 			} `json:"InvalidationBatch"`
 		} `json:"Invalidation"`
+		Location string `json:"Location"` // of createInvalidation only
 	}
 	if err := json.Unmarshal([]byte(output), &answer); err != nil {
 		return fmt.Errorf("read the result of a call: %w", err)
@@ -109,6 +111,9 @@ func (h *history) result(output string) error {
 	}
 	h.invalidation.ID, h.invalidation.Status = in.ID, invalidation.Status(in.Status)
 	h.invalidation.Created, h.invalidation.Items = in.CreateTime, in.Batch.Paths.Items
+	if _, rest, ok := strings.Cut(answer.Location, "/distribution/"); ok {
+		h.distribution, _, _ = strings.Cut(rest, "/")
+	}
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (g *Gateway) outcome(h history, execution string) (invalidation.Invalidatio
 	if h.over && !h.invalidation.Status.Done() {
 		return invalidation.Invalidation{}, h.failure(name)
 	}
-	return g.report(h, execution, name), nil
+	return g.report(h, execution, name)
 }
 
 // InProgress lists the invalidations that the machine's running executions wait for. Those that
@@ -78,7 +78,11 @@ func (g *Gateway) InProgress(ctx context.Context) ([]invalidation.Invalidation, 
 			return nil, gateway.At(g.target, operation, g.explain(err))
 		}
 		if h.invalidation.ID != "" && !h.over && !h.invalidation.Status.Done() {
-			list = append(list, g.report(h, execution, nameOf(execution)))
+			inv, err := g.report(h, execution, nameOf(execution))
+			if err != nil {
+				return nil, gateway.At(g.target, operation, err)
+			}
+			list = append(list, inv)
 		}
 	}
 	return list, nil

@@ -173,7 +173,7 @@ func (g *Gateway) await(ctx context.Context, execution, reference string) (inval
 			return invalidation.Invalidation{}, g.explain(err)
 		}
 		if h.invalidation.ID != "" {
-			return g.report(h, execution, reference), nil
+			return g.report(h, execution, reference)
 		}
 		if h.over {
 			return invalidation.Invalidation{}, h.failure(reference)
@@ -188,11 +188,19 @@ func (g *Gateway) await(ctx context.Context, execution, reference string) (inval
 	}
 }
 
-// report fills in what the history does not know.
-func (g *Gateway) report(h history, execution, reference string) invalidation.Invalidation {
+// report fills in what the history does not know. A machine that purges another distribution than the
+// target says is not taken for it.
+func (g *Gateway) report(h history, execution, reference string) (invalidation.Invalidation, error) {
+	if h.distribution != "" && h.distribution != g.target.Distribution {
+		return invalidation.Invalidation{}, &gateway.Error{
+			Code:    gateway.BadAnswer,
+			Message: fmt.Sprintf("the state machine purges distribution %s: it made invalidation %s", h.distribution, h.invalidation.ID),
+			Try:     "correct the target's distribution, or name another state machine",
+		}
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.found[h.invalidation.ID] = execution
 	h.invalidation.Distribution, h.invalidation.Reference = g.target.Distribution, reference
-	return h.invalidation
+	return h.invalidation, nil
 }

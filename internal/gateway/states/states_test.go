@@ -243,6 +243,27 @@ func TestWhatTheRouteCannotDo(t *testing.T) {
 	}
 }
 
+// A target that is configured wrongly is not taken for purged.
+func TestAMachineOfAnotherDistribution(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stepFunctions{script: func(items []string) []object {
+			made := succeeded("I1", "InProgress", items...)
+			details := made["taskSucceededEventDetails"].(object)
+			details["output"] = strings.ReplaceAll(details["output"].(string), distribution, "E9OTHER")
+			return []object{made, passed(), passed(), passed()}
+		}}
+		g := dial(t, s)
+		_, created := g.Create(t.Context(), batch(t, "run", "/*"))
+		_, listed := g.InProgress(t.Context())
+		_, got := g.Get(t.Context(), "I1")
+		for _, err := range []error{created, listed, got} {
+			if code(err) != gateway.BadAnswer || !strings.Contains(err.Error(), "purges distribution E9OTHER") {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestItEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := dial(t, &stepFunctions{script: func([]string) []object { return nil }})
