@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -155,6 +156,8 @@ func classify(err error) Error {
 		if e.Code == "AccessDeniedException" { // Lambda's spelling
 			e.Code = AccessDenied
 		}
+	case e.Status < http.StatusBadRequest && cutShort(err):
+		e.Code = NetworkError
 	case e.Status >= http.StatusBadRequest: // an answer without AWS's error document, as proxies give
 		e.Code = codeOfStatus(e.Status)
 	case e.Status != 0:
@@ -166,6 +169,11 @@ func classify(err error) Error {
 	}
 	e.Temporary = temporary(e.Code, e.Status)
 	return e
+}
+
+// cutShort reports whether a connection failed while an answer was read.
+func cutShort(err error) bool {
+	return errors.As(err, new(net.Error)) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func codeOfStatus(status int) string {

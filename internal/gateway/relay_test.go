@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -169,5 +170,13 @@ func TestFailuresBelowHTTP(t *testing.T) {
 	_, err = gateway.NewCloudFront(hangsUp, distribution).Distribution(t.Context())
 	if e := failure(t, err); e.Code != gateway.NetworkError || !e.Temporary {
 		t.Errorf("connection cut: %#v", e)
+	}
+	tears := configuration(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, "<Distribution><Id>")
+	}))
+	_, err = gateway.NewCloudFront(tears, distribution).Distribution(t.Context())
+	if e := failure(t, err); e.Code != gateway.NetworkError || !e.Temporary {
+		t.Errorf("answer cut: %#v", e)
 	}
 }

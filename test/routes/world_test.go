@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -163,11 +164,29 @@ func (w *world) config(t *testing.T) aws.Config {
 		c = w.session(t, "arn:aws:iam::"+story.PipelineAccount+":role/unstale-job")
 	}
 	cfg := w.Config(story.PipelineAccount)
-	cfg.HTTPClient = http.DefaultClient
+	cfg.HTTPClient = patient{}
 	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 	})
 	return cfg
+}
+
+// patient is an HTTP client for the SDK. The SDK closes a request's body as soon as there is an answer,
+// and a server on this machine can be so quick that the body is still being sent: net/http then cuts
+// the connection, and what remains of a long answer is lost. Here the body outlives the request.
+type patient struct{}
+
+// Do implements aws.HTTPClient.
+func (patient) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return http.DefaultClient.Do(r)
 }
 
 func (w *world) session(t *testing.T, arn string) accounts.Credentials {
