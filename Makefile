@@ -7,7 +7,7 @@ LAMBDAS  = dist/lambda
 ZIPS     = $(foreach f,pipeline-job invalidator,$(foreach a,arm64 x86_64,$(LAMBDAS)/$(f)_$(a).zip))
 SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum)
 
-.PHONY: help demo test soak bench fuzz check unit infra lambdas templates setup fmt clean
+.PHONY: help demo test soak bench fuzz check unit infra lambdas templates diagrams setup fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ fuzz: ## Run every fuzz target, one after the other, for FUZZTIME each; make tes
 
 templates: ## Synthesise templates/ anew
 	cd infra && $(GO) run ./cmd/synth
+
+diagrams: ## Draw docs/routes/*.svg anew
+	$(GO) run ./docs/routes/draw docs/routes
 
 lambdas: $(ZIPS) ## Build both Lambda functions for both architectures
 
