@@ -5,42 +5,42 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/unstale/unstale/invalidation"
 )
-
-// Distribution is what a plan needs to know of a CloudFront distribution.
-type Distribution struct {
-	ID                string   `json:"id"`
-	Account           string   `json:"account"` // 12 digits
-	Domain            string   `json:"domain"`  // e.g. "d111111abcdef8.cloudfront.net"
-	Aliases           []string `json:"aliases,omitempty"`
-	DefaultRootObject string   `json:"defaultRootObject,omitempty"` // a key, without a leading "/"; "" when there is none
-	Enabled           bool     `json:"enabled"`
-	CacheTagHeader    string   `json:"cacheTagHeader,omitempty"` // the origin's header that carries tags; "" when tags are off
-	Status            string   `json:"status"`                   // "Deployed" or "InProgress"
-	ETag              string   `json:"etag"`                     // version of the configuration
-}
-
-// EntryPoints are the paths a viewer begins at: "/", and the root object's own path where one is set.
-func (d Distribution) EntryPoints() []string {
-	if d.DefaultRootObject == "" {
-		return []string{"/"}
-	}
-	return []string{"/", invalidation.EncodeKey(d.DefaultRootObject)}
-}
 
 // Choice is one item and why it is in the plan.
 type Choice struct {
 	Item   invalidation.Item `json:"item"`
 	Reason string            `json:"reason"`
+	// Covers is how many of the stale URLs it purges, and Collateral how many objects that did not
+	// change. Both are known of items that Build chose only.
+	Covers     int `json:"covers,omitempty"`
+	Collateral int `json:"collateral,omitempty"`
 }
 
 // Plan is the items for one distribution.
 type Plan struct {
 	Distribution Distribution `json:"distribution"`
-	Items        []Choice     `json:"items"`
+	Items        []Choice     `json:"items"`           // sorted bytewise where Build chose them
 	Notes        []string     `json:"notes,omitempty"` // what the reader should know besides
+
+	// The rest is Build's.
+	Preset Preset `json:"preset,omitempty"`
+	// Stale is how many URLs, or families of URLs that begin alike, had to be covered.
+	Stale int `json:"stale,omitempty"`
+	// Collateral is how many objects did not change and are purged. What is cached behind behaviors
+	// that the release does not serve is not known, and counts as one object each.
+	Collateral int `json:"collateral,omitempty"`
+	// Bound is what Collateral could be at the very least; Exact says that nothing better exists, by
+	// what the preset prefers.
+	Bound int                `json:"bound,omitempty"`
+	Exact bool               `json:"exact,omitempty"`
+	Price invalidation.Money `json:"price,omitempty"` // millionths of a US dollar, given what the month already used
+	// WaitOut is how long what is not purged may still be served stale, counted from when the origin
+	// serves the release; a purge is not over before that.
+	WaitOut time.Duration `json:"waitOut,omitempty"`
 }
 
 // Paths are the plan's items without their reasons.
@@ -72,8 +72,17 @@ func Given(d Distribution, items []invalidation.Item, reason string) Plan {
 		p.Notes = append(p.Notes, fmt.Sprintf(
 			"distribution %s has no cache tag header, so %d of the items (tags) match nothing", d.ID, tags))
 	}
-	if !d.Enabled {
-		p.Notes = append(p.Notes, fmt.Sprintf("distribution %s is disabled, so no viewer gets an answer from it", d.ID))
-	}
+	p.Notes = append(p.Notes, d.doubts()...)
 	return p
+}
+
+// doubts are notes about the distribution itself.
+func (d *Distribution) doubts() (notes []string) {
+	if !d.Enabled {
+		notes = append(notes, fmt.Sprintf("distribution %s is disabled, so no viewer gets an answer from it", d.ID))
+	}
+	if d.Staging {
+		notes = append(notes, fmt.Sprintf("distribution %s is a staging distribution: its caches are not those of the primary one", d.ID))
+	}
+	return notes
 }

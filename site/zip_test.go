@@ -118,9 +118,10 @@ func TestFromZipRefuses(t *testing.T) {
 	}{
 		{"a name that is there twice", twice, `entry "a" is there twice`},
 		{"a name that climbs", climbing, `entry "../../secret" contains the segment`},
-		{"a truncated archive", whole[:len(whole)-30], "read archive: zip:"},
-		{"something else", []byte("<html></html>"), "read archive: zip:"},
-		{"nothing", nil, "read archive: zip:"},
+		{"a truncated archive", whole[:len(whole)-30], "read archive: it is no zip, or truncated"},
+		{"an archive without its beginning", whole[20:], "lie beyond its end"},
+		{"something else", []byte("<html></html>"), "read archive: it is no zip"},
+		{"nothing", nil, "read archive: it is no zip"},
 	} {
 		got, err := read(tt.bytes)
 		if err == nil || !strings.Contains(err.Error(), tt.says) || got != nil {

@@ -210,3 +210,16 @@ func Within[T any](ctx context.Context, limit time.Duration, call func(context.C
 	}
 	return out, err
 }
+
+// SessionOver says whether AWS refused a call because the caller's session has ended. Sources: Common Error
+// Types of CloudFront (ExpiredToken) and of services that speak JSON (ExpiredTokenException).
+func SessionOver(err error) bool {
+	var api interface{ ErrorCode() string } // of the SDK
+	code := ""
+	if e := (*Error)(nil); errors.As(err, &e) {
+		code = e.Code
+	} else if errors.As(err, &api) {
+		code = api.ErrorCode()
+	}
+	return code == "ExpiredToken" || code == "ExpiredTokenException"
+}

@@ -3,10 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/aws/smithy-go"
 )
 
 func TestParseDenial(t *testing.T) {
@@ -80,4 +83,23 @@ func TestWithin(t *testing.T) {
 			t.Errorf("after %s: %#v", time.Since(began), e)
 		}
 	})
+}
+
+func TestSessionOver(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		over bool
+	}{
+		{nil, false},
+		{errors.New("ExpiredToken"), false},
+		{&Error{Code: "ExpiredToken"}, true},
+		{fmt.Errorf("look: %w", &Error{Code: "ExpiredToken"}), true},
+		{&Error{Code: AccessDenied}, false},
+		{&smithy.GenericAPIError{Code: "ExpiredTokenException"}, true},
+		{&smithy.GenericAPIError{Code: "AccessDeniedException"}, false},
+	} {
+		if SessionOver(tt.err) != tt.over {
+			t.Errorf("%v: want %t", tt.err, tt.over)
+		}
+	}
 }

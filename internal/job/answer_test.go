@@ -110,6 +110,34 @@ func ask(t *testing.T, p *pipeline, a Answer) error {
 	}, p.role).Answer(t.Context(), firstJob, a)
 }
 
+// A session that CodePipeline says is over is replaced once, and the answer given with the next.
+func TestAnswerWithAnotherSession(t *testing.T) {
+	for _, tt := range []struct {
+		what            string
+		over            int // sessions that are
+		tries, sessions int
+		ok              bool
+	}{{"one is over", 1, 2, 2, true}, {"all are over", 9, 2, 2, false}} {
+		var sessions, tries int
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if tries++; tries <= tt.over {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, `{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}`)
+			}
+		}))
+		cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			sessions++
+			return aws.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s", SessionToken: secretTok}, nil
+		}))
+		err := NewAnswerer(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: cache}, "").Answer(t.Context(), firstJob, Answer{Summary: "seen"})
+		server.Close()
+		// explain reads the credentials that it keeps out of the message: no further session.
+		if (err == nil) != tt.ok || tries != tt.tries || sessions != tt.sessions {
+			t.Errorf("%s: %d tries, %d sessions, %v", tt.what, tries, sessions, err)
+		}
+	}
+}
+
 func TestAnswerer(t *testing.T) {
 	type object = map[string]any
 	for _, tt := range []struct {

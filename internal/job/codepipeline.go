@@ -40,31 +40,39 @@ func NewAnswerer(cfg aws.Config, role string) Answerer {
 	})}
 }
 
-// Answer implements Answerer.
+// Answer implements Answerer. A session that AWS says is over is replaced, where there is another to be had.
 func (c codePipeline) Answer(ctx context.Context, jobID string, a Answer) error {
 	a = a.fit()
-	var err error
-	if a.Failure != "" {
-		_, err = c.client.PutJobFailureResult(ctx, &codepipeline.PutJobFailureResultInput{
-			JobId: &jobID,
-			FailureDetails: &types.FailureDetails{
-				Type: types.FailureType(a.Failure), Message: &a.Message, ExternalExecutionId: given(a.External),
-			},
-		})
-	} else {
-		_, err = c.client.PutJobSuccessResult(ctx, &codepipeline.PutJobSuccessResultInput{
-			JobId:             &jobID,
-			ContinuationToken: given(a.Token),
-			ExecutionDetails: &types.ExecutionDetails{
-				Summary: given(a.Summary), ExternalExecutionId: given(a.External), PercentComplete: aws.Int32(int32(a.Percent)),
-			},
-			OutputVariables: a.Variables,
-		})
+	err := c.put(ctx, jobID, a)
+	if sessions, ok := c.own.(interface{ Invalidate() }); ok && gateway.SessionOver(err) {
+		sessions.Invalidate()
+		err = c.put(ctx, jobID, a)
 	}
 	if err == nil {
 		return nil
 	}
 	return c.explain(ctx, jobID, err)
+}
+
+func (c codePipeline) put(ctx context.Context, jobID string, a Answer) error {
+	if a.Failure != "" {
+		_, err := c.client.PutJobFailureResult(ctx, &codepipeline.PutJobFailureResultInput{
+			JobId: &jobID,
+			FailureDetails: &types.FailureDetails{
+				Type: types.FailureType(a.Failure), Message: &a.Message, ExternalExecutionId: given(a.External),
+			},
+		})
+		return err
+	}
+	_, err := c.client.PutJobSuccessResult(ctx, &codepipeline.PutJobSuccessResultInput{
+		JobId:             &jobID,
+		ContinuationToken: given(a.Token),
+		ExecutionDetails: &types.ExecutionDetails{
+			Summary: given(a.Summary), ExternalExecutionId: given(a.External), PercentComplete: aws.Int32(int32(a.Percent)),
+		},
+		OutputVariables: a.Variables,
+	})
+	return err
 }
 
 // explain says why an answer was not accepted, and what to do.

@@ -133,7 +133,7 @@ func TestFailures(t *testing.T) {
 		{"a bad item", `{"items": ["*"]}`, nil, 0, ConfigurationError, []string{"read UserParameters: items: parse item"}},
 		{"an unknown target", `{"targets": ["shop"]}`, nil, 0, ConfigurationError, []string{`there is no target "shop"; this function has default`}},
 		{"two artifacts", "", nil, 2, ConfigurationError, []string{"the action has 2"}},
-		{"an artifact that is no zip", "", func(w *world) { w.shelf.content = []byte("<html>") }, 1, ConfigurationError, []string{`open input artifact "Build"`, "not a valid zip"}},
+		{"an artifact that is no zip", "", func(w *world) { w.shelf.content = []byte("<html>") }, 1, ConfigurationError, []string{`open input artifact "Build"`, "zip"}},
 		{
 			"an artifact that is refused", "", func(w *world) {
 				w.shelf.fail = &store.Error{Bucket: "b", Key: "k", Code: "AccessDenied", Err: errors.New("no")}

@@ -3,7 +3,6 @@ package accounts
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/base32"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -89,7 +89,7 @@ func (d *Directory) mint(c Caller, lasting time.Duration) Credentials {
 		cred.SessionToken = randomSecret(96)
 		cred.Expires = time.Now().Add(lasting)
 	}
-	cred.AccessKeyID = uniqueID(prefix, 16)
+	cred.AccessKeyID = random.ID(prefix, 16)
 	c.AccessKeyID = cred.AccessKeyID
 	cred.Caller = c
 	d.keys[cred.AccessKeyID] = cred
@@ -146,7 +146,7 @@ func (d *Directory) CreateRole(r Role) (*Role, error) {
 	}
 	r.Path = cmp.Or(r.Path, "/")
 	r.ARN = "arn:aws:iam::" + r.Account + ":role" + r.Path + r.Name
-	r.ID = uniqueID("AROA", 17)
+	r.ID = random.ID("AROA", 17)
 	r.Trust = trust
 	r.Created = d.clock.Now()
 	r.Inline = maps.Clone(r.Inline)
@@ -223,7 +223,7 @@ func (d *Directory) AddUser(accountID, name string, policy iam.Document) (Creden
 		return Credentials{}, wire.Errorf(409, "EntityAlreadyExists", "User with name %s already exists.", name)
 	}
 	u := &User{
-		ARN: "arn:aws:iam::" + accountID + ":user/" + name, Name: name, ID: uniqueID("AIDA", 17), Account: accountID,
+		ARN: "arn:aws:iam::" + accountID + ":user/" + name, Name: name, ID: random.ID("AIDA", 17), Account: accountID,
 		Inline: map[string]iam.Document{"inline": policy}, Created: d.clock.Now(),
 	}
 	a.users[name] = u
@@ -247,13 +247,6 @@ func noSuchRole(arn string) error {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// uniqueID is prefix and n upper-case letters and digits, as AWS's IDs are.
-func uniqueID(prefix string, n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // crypto/rand never fails since Go 1.24
-	return prefix + base32.StdEncoding.EncodeToString(b)[:n]
-}
 
 func randomSecret(n int) string {
 	b := make([]byte, n)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -44,7 +45,7 @@ func (s *Service) CreateOriginAccessControl(_ context.Context, caller accounts.C
 				"An origin access control with the same name already exists.")
 		}
 	}
-	c.ID, c.ETag, c.Account = uniqueID("E", 13), uniqueID("E", 13), caller.Account
+	c.ID, c.ETag, c.Account = random.ID("E", 13), random.ID("E", 13), caller.Account
 	s.controls[c.ID] = &c
 	return &c, nil
 }

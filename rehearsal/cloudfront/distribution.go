@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -26,14 +27,14 @@ func (s *Service) CreateDistribution(_ context.Context, caller accounts.Caller, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := uniqueID("E", 13)
+	id := random.ID("E", 13)
 	config, err := s.resolve(caller.Account, id, spec)
 	if err != nil {
 		return nil, err
 	}
 	d := &Distribution{
 		ID: id, Account: caller.Account, ARN: arn(caller.Account, "distribution", id),
-		Domain: strings.ToLower(uniqueID("d", 13)) + ".cloudfront.net", Config: config,
+		Domain: strings.ToLower(random.ID("d", 13)) + ".cloudfront.net", Config: config,
 	}
 	s.order = append(s.order, id)
 	s.store(d)
@@ -98,7 +99,7 @@ func (s *Service) ListDistributions(_ context.Context, caller accounts.Caller) (
 
 // store makes d the distribution of its ID and hosts. The caller holds mu.
 func (s *Service) store(d *Distribution) {
-	d.Modified, d.ETag = s.clock.Now(), uniqueID("E", 13)
+	d.Modified, d.ETag = s.clock.Now(), random.ID("E", 13)
 	s.distributions[d.ID] = d
 	s.hosts[d.Domain] = d.ID
 	for _, alias := range d.Config.Aliases {

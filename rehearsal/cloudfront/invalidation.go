@@ -7,6 +7,7 @@ import (
 
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -118,7 +119,7 @@ func (s *Service) admit(d *Distribution, items []string, reference string) (Inva
 		return Invalidation{}, false, err
 	}
 	inv := &invalidation{Invalidation: Invalidation{
-		ID: uniqueID("I", 25), Distribution: d.ID, Created: now.Truncate(time.Millisecond), Status: InProgress,
+		ID: random.ID("I", 25), Distribution: d.ID, Created: now.Truncate(time.Millisecond), Status: InProgress,
 		Items: slices.Clone(items), Reference: reference,
 	}}
 	s.invalidations[d.ID] = append(s.invalidations[d.ID], inv)

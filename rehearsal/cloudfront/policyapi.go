@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -26,7 +27,7 @@ func (s *Service) CreateCachePolicy(_ context.Context, caller accounts.Caller, p
 			return nil, wire.Errorf(409, "CachePolicyAlreadyExists", "A cache policy with this name already exists.")
 		}
 	}
-	p.ID, p.Account, p.Managed, p.Modified = uuid(), caller.Account, false, s.clock.Now()
+	p.ID, p.Account, p.Managed, p.Modified = random.UUID(), caller.Account, false, s.clock.Now()
 	s.policies[p.ID] = &p
 	return &p, nil
 }

@@ -2,11 +2,10 @@ package cloudfront
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"time"
 
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -39,7 +38,7 @@ func (s *Service) ResourceTypes() []templates.Type {
 }
 
 func (s *Service) createDistributionResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
-	spec, err := spec(uuid(), r.Properties)
+	spec, err := spec(random.UUID(), r.Properties)
 	if err != nil {
 		return templates.Resource{}, err
 	}
@@ -106,11 +105,4 @@ func gone(err error) error {
 		return nil
 	}
 	return err
-}
-
-func uuid() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -7,8 +7,6 @@
 package cloudfront
 
 import (
-	"crypto/rand"
-	"encoding/base32"
 	"strings"
 	"sync"
 	"time"
@@ -144,13 +142,6 @@ func (s *Service) distribution(caller accounts.Caller, action, id string) (*Dist
 
 func noSuchDistribution() error {
 	return wire.Errorf(404, "NoSuchDistribution", "The specified distribution does not exist.")
-}
-
-// uniqueID is prefix and n letters and digits.
-func uniqueID(prefix string, n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return prefix + base32.StdEncoding.EncodeToString(b)[:n]
 }
 
 // ByHost finds the distribution that answers for a host name: its own domain or an alias.

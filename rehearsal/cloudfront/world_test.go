@@ -18,7 +18,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
-	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
@@ -70,14 +70,7 @@ func newWorld(t *testing.T, o cloudfront.Options) *world {
 	w.service = cloudfront.New(cloudfront.Deps{
 		Directory: w.directory, Clock: w.clock, Journal: w.journal, Edge: w.edge, Options: o,
 	})
-	door, err := front.Listen("", w.directory, w.clock, w.journal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle("cloudfront", w.service, wire.WriteXMLError)
-	go func() { _ = door.Serve() }()
-	t.Cleanup(func() { _ = door.Close() })
-	w.url = door.URL()
+	w.url = fronttest.Serve(t, w.directory, w.clock, w.journal, "cloudfront", w.service, wire.WriteXMLError)
 	return w
 }
 
@@ -90,9 +83,7 @@ func (w *world) client(account string) *sdk.Client {
 func (w *world) clientOf(c accounts.Credentials) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: "us-east-1", BaseEndpoint: &w.url, Retryer: aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
-		}),
+		Credentials: fronttest.Keys(c),
 	})
 }
 

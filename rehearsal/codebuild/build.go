@@ -2,8 +2,6 @@ package codebuild
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -198,11 +196,4 @@ func (s *Service) upload(ctx context.Context, b *build, spec Buildspec, caller a
 		return fmt.Errorf("CLIENT_ERROR: upload the artifact to %s: %w", b.input.Output.ARN(), err)
 	}
 	return nil
-}
-
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

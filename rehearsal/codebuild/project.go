@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/passrole"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -98,7 +97,7 @@ func (s *Service) put(r templates.Request, action string, create bool) (template
 	if err := s.Directory.Authorize(accounts.Check{Caller: r.Caller, Action: action, Resource: arn}); err != nil {
 		return templates.Resource{}, err
 	}
-	if err := passrole.Check(s.Directory, r.Caller, p.ServiceRole, Principal, "InvalidInputException"); err != nil {
+	if err := s.Directory.PassRole(r.Caller, p.ServiceRole, Principal, "InvalidInputException"); err != nil {
 		return templates.Resource{}, err
 	}
 	s.mu.Lock()

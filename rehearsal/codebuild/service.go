@@ -19,6 +19,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/codepipeline/artifact"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/logs"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/sts"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -119,7 +120,7 @@ func (s *Service) Start(_ context.Context, caller accounts.Caller, region string
 		return Build{}, fmt.Errorf("start a build of %s: the rehearsal is closing", in.Project)
 	}
 	p.builds++
-	id := newID()
+	id := random.UUID()
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	b := &build{
 		Build: Build{

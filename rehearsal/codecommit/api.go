@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/awsjson"
+	"github.com/unstale/unstale/rehearsal/awsjson"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/templates"
 )

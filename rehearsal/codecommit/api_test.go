@@ -1,45 +1,24 @@
 package codecommit_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/codecommit"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 )
 
-// call signs a request with AWS's own signer: there is no CodeCommit client in this module.
 func (w *world) call(c accounts.Credentials, operation, body string) (int, map[string]any) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url+"/", strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	req.Header.Set("X-Amz-Target", "CodeCommit_20150413."+operation)
-	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	sum := sha256.Sum256([]byte(body))
-	keys := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-	if err := v4.NewSigner().SignHTTP(w.t.Context(), keys, req, hex.EncodeToString(sum[:]), "codecommit", region, time.Now()); err != nil {
-		w.t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer res.Body.Close()
+	status, answer := fronttest.Call(w.t, w.url, c, codecommit.SigningName, "CodeCommit_20150413."+operation, body)
 	var out map[string]any
-	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+	if err := json.Unmarshal(answer, &out); err != nil {
 		w.t.Fatal(err)
 	}
-	return res.StatusCode, out
+	return status, out
 }
 
 func TestAPI(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/codecommit"
 	"github.com/unstale/unstale/rehearsal/events"
 	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
@@ -84,13 +85,7 @@ func newWorld(t *testing.T) *world {
 	}
 	door.Handle(codecommit.SigningName, w.service, wire.WriteJSONError)
 	door.HandlePath(codecommit.GitPath, w.service.GitHandler())
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
+	fronttest.Run(t, door)
 	if _, err := w.service.Create(t.Context(), w.root.Caller, region, "site", "the site"); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/events"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -85,7 +86,7 @@ func (s *Service) GitCredentials(caller accounts.Caller) (user, password string)
 	for n := 1; s.people[user].password != ""; n++ {
 		user = fmt.Sprintf("%s+%d-at-%s", name, n, caller.Account)
 	}
-	password = newID() + newID()
+	password = random.UUID() + random.UUID()
 	s.people[user] = person{password, caller}
 	return user, password
 }
@@ -121,7 +122,7 @@ func (s *Service) Create(ctx context.Context, caller accounts.Caller, region, na
 		return Metadata{}, wire.Errorf(400, "RepositoryNameExistsException", "Repository named %s already exists", name)
 	}
 	r := &repository{
-		Name: name, ARN: arn, ID: newID(), Description: description, Account: caller.Account, Region: region, Created: s.Clock.Now(),
+		Name: name, ARN: arn, ID: random.UUID(), Description: description, Account: caller.Account, Region: region, Created: s.Clock.Now(),
 	}
 	r.dir = filepath.Join(s.Dir, caller.Account, region, name+".git")
 	if err := os.MkdirAll(filepath.Dir(r.dir), 0o700); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/codepipeline/artifact"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/sts"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -67,7 +68,7 @@ func asFailure(err error) *Failure {
 func (r *Run) perform() bool {
 	s, e := r.service, r.execution
 	r.state = &actionRun{action: r.Action, ActionState: ActionState{
-		Name: r.Action.Name, Provider: r.Action.Type.Provider, ExecutionID: newID(), Role: r.role(), Start: s.Clock.Now(),
+		Name: r.Action.Name, Provider: r.Action.Type.Provider, ExecutionID: random.UUID(), Role: r.role(), Start: s.Clock.Now(),
 	}}
 	s.setAction(e, r.stage, r.state, func() {
 		r.state.Status = InProgress

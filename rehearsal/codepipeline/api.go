@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/unstale/unstale/rehearsal/codepipeline/awsjson"
+	"github.com/unstale/unstale/rehearsal/awsjson"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/wire"
 )

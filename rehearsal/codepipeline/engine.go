@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/unstale/unstale/rehearsal/codepipeline/artifact"
+	"github.com/unstale/unstale/rehearsal/random"
 )
 
 // begin starts an execution and returns its ID; see Start for the token.
@@ -18,7 +19,7 @@ func (s *Service) begin(p *pipeline, t Trigger, token string) string {
 		}
 	}
 	e := &execution{
-		id: newID(), number: len(p.executions), pipeline: p, declared: p.Declaration, status: InProgress, trigger: t, token: token, start: s.Clock.Now(),
+		id: random.UUID(), number: len(p.executions), pipeline: p, declared: p.Declaration, status: InProgress, trigger: t, token: token, start: s.Clock.Now(),
 		artifacts: map[string]produced{},
 	}
 	e.variables = map[string]map[string]string{reservedNamespace: {"PipelineExecutionId": e.id}}
@@ -200,5 +201,5 @@ func (r *runner) group(st *stageRun, actions []Action) bool {
 // location is where a new artifact goes: names cut to 20 and 10 characters, and a random part, as the
 // console shows them (M).
 func location(bucket, pipeline, name string) artifact.Location {
-	return artifact.Location{Bucket: bucket, Key: fmt.Sprintf("%.20s/%.10s/%.7s", pipeline, name, newID())}
+	return artifact.Location{Bucket: bucket, Key: fmt.Sprintf("%.20s/%.10s/%.7s", pipeline, name, random.UUID())}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 )
 
 // The time a function has to answer. Source: User Guide, "Quotas" (H): 20 minutes without a reply, which a
@@ -106,7 +107,7 @@ func (s *Service) newJob(ctx context.Context, run *Run, token string) (*job, err
 	if err != nil {
 		return nil, err
 	}
-	j := &job{id: newID(), run: run, token: token, cred: cred, promise: newPromise(s.Clock)}
+	j := &job{id: random.UUID(), run: run, token: token, cred: cred, promise: newPromise(s.Clock)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jobs[j.id] = j

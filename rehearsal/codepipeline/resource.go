@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/passrole"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -100,7 +99,7 @@ func (s *Service) Put(ctx context.Context, caller accounts.Caller, region string
 // assumed down to the actions', which CodePipeline tries when a pipeline is made or changed (M: aws-cdk's
 // comment; the text is from issue 22489).
 func (s *Service) checkRoles(ctx context.Context, caller accounts.Caller, p *pipeline) error {
-	if err := passrole.Check(s.Directory, caller, p.RoleARN, Principal, "ValidationException"); err != nil {
+	if err := s.Directory.PassRole(caller, p.RoleARN, Principal, "ValidationException"); err != nil {
 		return err
 	}
 	service, err := s.assumePipelineRole(ctx, p, p.RoleARN, "")
@@ -115,7 +114,7 @@ func (s *Service) checkRoles(ctx context.Context, caller accounts.Caller, p *pip
 			}
 			checked[a.RoleARN] = true
 			if accounts.AccountOf(a.RoleARN) == p.account {
-				if err := passrole.Check(s.Directory, caller, a.RoleARN, Principal, "ValidationException"); err != nil {
+				if err := s.Directory.PassRole(caller, a.RoleARN, Principal, "ValidationException"); err != nil {
 					return err
 				}
 			}

@@ -5,8 +5,6 @@ package codepipeline
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,13 +213,4 @@ func (s *Service) StartByRule(_ context.Context, caller accounts.Caller, arn, ru
 		return "", err
 	}
 	return s.begin(p, Trigger{"CloudWatchEvent", rule}, ""), nil
-}
-
-// newID is a random UUID in lower case.
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

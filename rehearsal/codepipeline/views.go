@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/unstale/unstale/rehearsal/awsjson"
 	"github.com/unstale/unstale/rehearsal/codepipeline/artifact"
-	"github.com/unstale/unstale/rehearsal/codepipeline/awsjson"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/wire"
 )

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/passrole"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -61,7 +60,7 @@ func (s *Service) put(r templates.Request) (templates.Resource, error) {
 		}
 	}
 	for _, t := range rule.Targets {
-		if err := passrole.Check(s.Directory, r.Caller, t.RoleARN, Principal, "ValidationException"); err != nil {
+		if err := s.Directory.PassRole(r.Caller, t.RoleARN, Principal, "ValidationException"); err != nil {
 			return templates.Resource{}, err
 		}
 	}

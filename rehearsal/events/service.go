@@ -5,8 +5,6 @@ package events
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"sync"
@@ -14,6 +12,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/sts"
 )
 
@@ -72,7 +71,7 @@ type Delivery struct {
 // Put puts an event on the bus of its account and region. Rules act on it soon after, each in a
 // goroutine of its own; a failed delivery is told to the journal, as nobody waits for it.
 func (s *Service) Put(e Event) {
-	e.ID = cmp.Or(e.ID, newID())
+	e.ID = cmp.Or(e.ID, random.UUID())
 	if e.Time.IsZero() {
 		e.Time = s.Clock.Now()
 	}
@@ -101,16 +100,9 @@ func (s *Service) deliver(rule Rule, t Target, e Event) {
 
 func (s *Service) start(ctx context.Context, rule Rule, t Target) (string, error) {
 	cred, err := s.Sessions.Assume(ctx, accounts.ServiceCaller(Principal, rule.Account, rule.ARN),
-		sts.Input{RoleARN: t.RoleARN, SessionName: newID()[:32]})
+		sts.Input{RoleARN: t.RoleARN, SessionName: random.UUID()[:32]})
 	if err != nil {
 		return "", err
 	}
 	return s.Pipelines.StartByRule(ctx, cred.Caller, t.ARN, rule.ARN)
-}
-
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

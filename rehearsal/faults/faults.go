@@ -22,13 +22,16 @@ import (
 // Call is one call that went through the door, numbered among its like.
 type Call struct {
 	Function  string // that made it: the name of the caller's session; empty when a person called
-	Service   string // signing name, e.g. "cloudfront"; Viewer for a viewer's request to the edge
+	Service   string // signing name, e.g. "cloudfront"; Viewer for a viewer's request to the edge, or Start
 	Operation string // e.g. "CreateInvalidation"; of a viewer's request "GET" and the path
 	N         int    // 1 for the function's first call of this operation
 }
 
-// Viewer is the Service of calls that are viewers' requests.
-const Viewer = "viewer"
+// The Service of calls that are no client's of AWS.
+const (
+	Viewer = "viewer" // a viewer's request
+	Start  = "start"  // Lambda's sts:AssumeRole of a function's role, before it starts a process
+)
 
 func (c Call) String() string {
 	return fmt.Sprintf("%s %s:%s #%d", c.Function, c.Service, c.Operation, c.N)
@@ -122,14 +125,15 @@ func (s *Script) Visit(pop string, w http.ResponseWriter, r *http.Request, next 
 }
 
 // Assume is what befalls Lambda when it takes on a function's role to start a process: the call
-// sts:AssumeRole of that function. Only Fail makes sense there.
+// AssumeRole of that function to Start, which the function itself does not make. Only Fail makes
+// sense there.
 func (s *Script) Assume(ctx context.Context, function string) (err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/", http.NoBody)
 	if err != nil {
 		return fmt.Errorf("assume the role of %s: %w", function, err)
 	}
 	s.Intercept(front.Exchange{
-		Service: "sts", Operation: "AssumeRole", Request: r, Writer: httptest.NewRecorder(),
+		Service: Start, Operation: "AssumeRole", Request: r, Writer: httptest.NewRecorder(),
 		Call: front.Call{Caller: accounts.Caller{Principal: iam.Principal{ARN: "arn:aws:sts:::assumed-role/lambda/" + function}}},
 		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
 		Fail: func(_ http.ResponseWriter, _ string, failed error) { err = failed },

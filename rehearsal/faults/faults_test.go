@@ -181,7 +181,7 @@ func TestWho(t *testing.T) {
 
 func TestAssume(t *testing.T) {
 	s := &Script{}
-	s.Add(Rule{Function: "f", Service: "sts", Operation: "AssumeRole", To: 1, Do: Fail(400, "Throttling", "Rate exceeded")})
+	s.Add(Rule{Function: "f", Service: Start, Operation: "AssumeRole", To: 1, Do: Fail(400, "Throttling", "Rate exceeded")})
 	if err := s.Assume(t.Context(), "g"); err != nil {
 		t.Error(err)
 	}

@@ -6,9 +6,7 @@ package front
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +17,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/sigv4"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -144,7 +143,7 @@ func (s *Server) Close() error { return s.http.Close() }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.clock.Busy()()
-	id := requestID()
+	id := random.UUID()
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if !s.ownHost(r.Host) {
 		wire.WriteXMLError(w, id, wire.Errorf(http.StatusForbidden, "AccessDenied",
@@ -230,11 +229,4 @@ func (s *Server) ownHost(host string) bool {
 		return false
 	}
 	return host == "127.0.0.1:"+port || host == "localhost:"+port || host == "[::1]:"+port
-}
-
-func requestID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	h := hex.EncodeToString(b)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

@@ -2,22 +2,17 @@ package front_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -56,13 +51,7 @@ func newWorld(t *testing.T) *world {
 	}), wire.WriteJSONError)
 	door.HandlePath("/git/", http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { out.WriteHeader(http.StatusTeapot) }))
 	door.Ahead(func() time.Duration { return w.ahead })
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
+	fronttest.Run(t, door)
 	w.url = door.URL()
 	return w
 }
@@ -74,11 +63,7 @@ func (w *world) send(c accounts.Credentials, service, body string, change func(*
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	sum := sha256.Sum256([]byte(body))
-	cred := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-	if err := v4.NewSigner().SignHTTP(w.t.Context(), cred, r, hex.EncodeToString(sum[:]), service, "eu-west-1", time.Now()); err != nil {
-		w.t.Fatal(err)
-	}
+	fronttest.Sign(w.t, r, c, service, "eu-west-1", body)
 	if change != nil {
 		change(r)
 	}

@@ -1,7 +1,6 @@
 package iamapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -15,10 +14,8 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/iamapi"
-	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -31,56 +28,22 @@ const (
 )
 
 type world struct {
-	t         *testing.T
-	directory *accounts.Directory
-	iam       *iamapi.Service
-	journal   *journal.Journal
-	url       string
+	*fronttest.World
+	iam *iamapi.Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	c := clock.New(false)
-	t.Cleanup(c.Close)
-	w := &world{t: t, journal: &journal.Journal{}}
-	w.directory = accounts.New(c, w.journal)
-	for _, id := range []string{accountA, accountB} {
-		if _, err := w.directory.Add(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.iam = iamapi.New(w.directory)
-	door, err := front.Listen("", w.directory, c, w.journal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle(iamapi.SigningName, w.iam, wire.WriteXMLError)
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = door.URL()
-	return w
-}
-
-func (w *world) root(account string) accounts.Credentials {
-	w.t.Helper()
-	c, ok := w.directory.Root(account)
-	if !ok {
-		w.t.Fatalf("no account %s", account)
-	}
-	return c
+	w := fronttest.New(t, accountA, accountB)
+	s := iamapi.New(w.Directory)
+	w.Serve(iamapi.SigningName, s, wire.WriteXMLError)
+	return &world{w, s}
 }
 
 func (w *world) client(c accounts.Credentials) *awsiam.Client {
 	return awsiam.New(awsiam.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(w.url), RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
-		}),
+		Region: "us-east-1", BaseEndpoint: aws.String(w.URL), RetryMaxAttempts: 1,
+		Credentials: fronttest.Keys(c),
 	})
 }
 
@@ -105,7 +68,7 @@ func decoded(t *testing.T, text *string) string {
 
 func TestALifeOfARole(t *testing.T) {
 	w := newWorld(t)
-	c, ctx, name := w.client(w.root(accountB)), t.Context(), aws.String("gateway")
+	c, ctx, name := w.client(w.Root(accountB)), t.Context(), aws.String("gateway")
 	made, err := c.CreateRole(ctx, &awsiam.CreateRoleInput{
 		RoleName: name, AssumeRolePolicyDocument: aws.String(trustA), Description: aws.String("to A"), Path: aws.String("/unstale/"), MaxSessionDuration: aws.Int32(7200),
 	})
@@ -156,7 +119,7 @@ func TestALifeOfARole(t *testing.T) {
 
 func TestDocumentsAWSRefuses(t *testing.T) {
 	w := newWorld(t)
-	c, ctx := w.client(w.root(accountB)), t.Context()
+	c, ctx := w.client(w.Root(accountB)), t.Context()
 	if _, err := c.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: aws.String("gateway"), AssumeRolePolicyDocument: aws.String(trustA)}); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +164,7 @@ func TestDocumentsAWSRefuses(t *testing.T) {
 // TestTrustOutlivesNobody: a trusted role is shown by its ARN while it lives, by its ID when it is gone.
 func TestTrustOutlivesNobody(t *testing.T) {
 	w := newWorld(t)
-	a, b, ctx := w.client(w.root(accountA)), w.client(w.root(accountB)), t.Context()
+	a, b, ctx := w.client(w.Root(accountA)), w.client(w.Root(accountB)), t.Context()
 	job, err := a.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: aws.String("job"), AssumeRolePolicyDocument: aws.String(trustA)})
 	if err != nil {
 		t.Fatal(err)
@@ -236,11 +199,11 @@ func TestUsersAndUnknowns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	person, err := w.directory.AddUser(accountA, "person", doc)
+	person, err := w.Directory.AddUser(accountA, "person", doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := w.client(w.root(accountA)).GetUser(ctx, &awsiam.GetUserInput{})
+	root, err := w.client(w.Root(accountA)).GetUser(ctx, &awsiam.GetUserInput{})
 	if err != nil || aws.ToString(root.User.Arn) != "arn:aws:iam::111111111111:root" || aws.ToString(root.User.UserId) != accountA {
 		t.Errorf("root is %+v, %v", root, err)
 	}
@@ -254,7 +217,7 @@ func TestUsersAndUnknowns(t *testing.T) {
 	wantCode(t, err, "AccessDenied")
 	_, err = w.client(person).GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String("nobody")})
 	wantCode(t, err, "AccessDenied") // before it says whether there is one
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	_, err = c.SimulatePrincipalPolicy(ctx, &awsiam.SimulatePrincipalPolicyInput{PolicySourceArn: aws.String("arn:aws:iam::111111111111:role/x"), ActionNames: []string{"s3:GetObject"}})
 	wantCode(t, err, "NotEmulated")
 	_, err = c.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: aws.String("x"), AssumeRolePolicyDocument: aws.String(trustA), PermissionsBoundary: aws.String("arn:aws:iam::111111111111:policy/b")})
@@ -270,7 +233,7 @@ func TestTemplates(t *testing.T) {
 	ctx := t.Context()
 	request := func(properties string) templates.Request {
 		t.Helper()
-		r := templates.Request{Caller: w.root(accountB).Caller, Account: accountB, Region: "us-east-1", Stack: "unstale", LogicalID: "Role"}
+		r := templates.Request{Caller: w.Root(accountB).Caller, Account: accountB, Region: "us-east-1", Stack: "unstale", LogicalID: "Role"}
 		if err := json.Unmarshal([]byte(properties), &r.Properties); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +271,7 @@ func TestTemplates(t *testing.T) {
 	renamed := request(`{"RoleName":"invalidator","PolicyName":"other","PolicyDocument":` + policy + `}`)
 	moved, err := inline.Update(ctx, renamed, existing(attached, put))
 	wantCode(t, err, "")
-	r, err := w.directory.Role(made.Attributes["Arn"])
+	r, err := w.Directory.Role(made.Attributes["Arn"])
 	if err != nil || len(r.Inline) != 2 || len(r.Inline["other"].Statements) != 1 || len(r.Inline["p"].Statements) != 1 {
 		t.Errorf("after the update: %+v, %v", r, err)
 	}

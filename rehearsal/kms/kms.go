@@ -5,7 +5,6 @@ package kms
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -54,7 +54,7 @@ func (s *Service) Create(caller accounts.Caller, region, description string, pol
 		policy = fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Sid":"Enable IAM User Permissions","Effect":"Allow",`+
 			`"Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"kms:*","Resource":"*"}]}`, caller.Account)
 	}
-	id := randomID()
+	id := random.UUID()
 	key := &Key{
 		ARN: "arn:aws:kms:" + region + ":" + caller.Account + ":key/" + id, ID: id, Account: caller.Account, Region: region,
 		Description: description, Created: s.clock.Now(), Rotation: rotation,
@@ -256,11 +256,4 @@ func (s *Service) Aliases(caller accounts.Caller, region string) ([]Alias, error
 	}
 	slices.SortFunc(out, func(a, b Alias) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
-}
-
-func randomID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	h := hex.EncodeToString(b)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

@@ -1,25 +1,14 @@
 package kms_test
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/front"
-	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/kms"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
@@ -33,97 +22,31 @@ const (
 )
 
 type world struct {
-	t         *testing.T
-	directory *accounts.Directory
-	kms       *kms.Service
-	url       string
+	*fronttest.World
+	kms *kms.Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	c := clock.New(false)
-	t.Cleanup(c.Close)
-	j := &journal.Journal{}
-	w := &world{t: t, directory: accounts.New(c, j)}
-	for _, id := range []string{accountA, accountB} {
-		if _, err := w.directory.Add(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.kms = kms.New(w.directory, c)
-	door, err := front.Listen("", w.directory, c, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle(kms.SigningName, w.kms, wire.WriteJSONError)
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = door.URL()
-	return w
+	w := fronttest.New(t, accountA, accountB)
+	s := kms.New(w.Directory, w.Clock)
+	w.Serve(kms.SigningName, s, wire.WriteJSONError)
+	return &world{w, s}
 }
 
-func (w *world) root(account string) accounts.Credentials {
-	w.t.Helper()
-	c, ok := w.directory.Root(account)
-	if !ok {
-		w.t.Fatalf("no account %s", account)
-	}
-	return c
-}
-
-func (w *world) session(account, name, policy string) accounts.Credentials {
-	w.t.Helper()
-	r := accounts.Role{Account: account, Name: name, Inline: map[string]iam.Document{}}
-	var err error
-	if r.Trust, err = iam.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}}`)); err != nil {
-		w.t.Fatal(err)
-	}
-	if policy != "" {
-		if r.Inline["test"], err = iam.Parse([]byte(policy)); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	made, err := w.directory.CreateRole(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return w.directory.Session(made, "test", nil, nil, time.Hour)
-}
-
-// call sends one operation as KMS's clients do. The module has no KMS client, so the request is
-// built here and signed by the SDK's signer. It returns the answer and the error's code.
+// call sends one operation as KMS's clients do. It returns the answer and the error's code.
 func (w *world) call(c accounts.Credentials, operation string, in map[string]any) (map[string]any, string) {
-	w.t.Helper()
+	w.T.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(w.t.Context(), "POST", w.url+"/", bytes.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r.Header.Set("X-Amz-Target", "TrentService."+operation)
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	sum := sha256.Sum256(body)
-	cred := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-	if err := v4.NewSigner().SignHTTP(w.t.Context(), cred, r, hex.EncodeToString(sum[:]), "kms", region, time.Now()); err != nil {
-		w.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	status, answer := fronttest.Call(w.T, w.URL, c, kms.SigningName, "TrentService."+operation, string(body))
 	out := map[string]any{}
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil && resp.ContentLength != 0 {
-		w.t.Fatal(err)
+	if err := json.Unmarshal(answer, &out); err != nil && len(answer) != 0 {
+		w.T.Fatal(err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if status != http.StatusOK {
 		return out, fmt.Sprint(out["__type"])
 	}
 	return out, ""
@@ -131,10 +54,10 @@ func (w *world) call(c accounts.Credentials, operation string, in map[string]any
 
 // key makes a key of A whose policy has the account's root and more statements.
 func (w *world) key(statements string) kms.Key {
-	w.t.Helper()
-	k, err := w.kms.Create(w.root(accountA).Caller, region, "artifacts", []byte(`{"Version":"2012-10-17","Statement":[`+rootKeys+statements+`]}`), true)
+	w.T.Helper()
+	k, err := w.kms.Create(w.Root(accountA).Caller, region, "artifacts", []byte(`{"Version":"2012-10-17","Statement":[`+rootKeys+statements+`]}`), true)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return k
 }
@@ -168,7 +91,7 @@ func TestWhoMayDecrypt(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			caller := w.session(tt.account, "user", tt.identity).Caller
+			caller := w.Role(tt.account, "user", tt.identity).Caller
 			k := w.key(tt.key)
 			extra := map[string][]string{}
 			if tt.via != "" {
@@ -186,8 +109,8 @@ func TestWhoMayDecrypt(t *testing.T) {
 // identity policies.
 func TestTheKeyPolicyMustAllow(t *testing.T) {
 	w := newWorld(t)
-	admin := w.session(accountA, "admin", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
-	other := w.session(accountA, "other", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
+	admin := w.Role(accountA, "admin", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
+	other := w.Role(accountA, "other", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kms:*","Resource":"*"}}`)
 	k, err := w.kms.Create(admin.Caller, region, "", []byte(strings.Replace(`{"Version":"2012-10-17","Statement":[`+rootKeys+`]}`, ":root", ":role/admin", 1)), false)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +125,7 @@ func TestTheKeyPolicyMustAllow(t *testing.T) {
 
 func TestEncryption(t *testing.T) {
 	w := newWorld(t)
-	a := w.root(accountA)
+	a := w.Root(accountA)
 	made, code := w.call(a, "CreateKey", map[string]any{"Description": "d"})
 	if code != "" {
 		t.Fatal(code)
@@ -245,8 +168,8 @@ func TestEncryption(t *testing.T) {
 
 func TestKeyPolicies(t *testing.T) {
 	w := newWorld(t)
-	a := w.root(accountA)
-	reader := w.session(accountB, "reader", "")
+	a := w.Root(accountA)
+	reader := w.Role(accountB, "reader", "")
 	k := w.key("")
 	put := func(policy string) string {
 		_, code := w.call(a, "PutKeyPolicy", map[string]any{"KeyId": k.ID, "PolicyName": "default", "Policy": policy})
@@ -280,7 +203,7 @@ func TestKeyPolicies(t *testing.T) {
 	if !strings.Contains(shown(), reader.Caller.RoleARN) {
 		t.Errorf("policy %s", shown())
 	}
-	if err := w.directory.DeleteRole(reader.Caller.RoleARN); err != nil {
+	if err := w.Directory.DeleteRole(reader.Caller.RoleARN); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(shown(), reader.Caller.UniqueID) {
@@ -290,7 +213,7 @@ func TestKeyPolicies(t *testing.T) {
 
 func TestAliasesAndDeletion(t *testing.T) {
 	w := newWorld(t)
-	a := w.root(accountA)
+	a := w.Root(accountA)
 	k := w.key("")
 	tests := []struct {
 		operation string
@@ -334,7 +257,7 @@ func TestTemplates(t *testing.T) {
 	}
 	request := func(properties string) templates.Request {
 		t.Helper()
-		r := templates.Request{Caller: w.root(accountA).Caller, Account: accountA, Region: region}
+		r := templates.Request{Caller: w.Root(accountA).Caller, Account: accountA, Region: region}
 		if err := json.Unmarshal([]byte(properties), &r.Properties); err != nil {
 			t.Fatal(err)
 		}
@@ -353,10 +276,10 @@ func TestTemplates(t *testing.T) {
 		t.Fatalf("%+v, %v", alias, err)
 	}
 	for range 2 { // the second time there is nothing left, which is no error
-		if err := byName["AWS::KMS::Alias"].Delete(ctx, templates.Existing{Caller: w.root(accountA).Caller, Account: accountA, Region: region, Resource: alias}); err != nil {
+		if err := byName["AWS::KMS::Alias"].Delete(ctx, templates.Existing{Caller: w.Root(accountA).Caller, Account: accountA, Region: region, Resource: alias}); err != nil {
 			t.Error(err)
 		}
-		if err := byName["AWS::KMS::Key"].Delete(ctx, templates.Existing{Caller: w.root(accountA).Caller, Account: accountA, Region: region, Resource: key}); err != nil {
+		if err := byName["AWS::KMS::Key"].Delete(ctx, templates.Existing{Caller: w.Root(accountA).Caller, Account: accountA, Region: region, Resource: key}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,15 +1,13 @@
 package lambda
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -119,7 +117,7 @@ func (s *Service) authorize(c accounts.Caller, action string, t target) error {
 
 // revise gives a configuration a new revision, as each change does.
 func (s *Service) revise(c *Configuration) {
-	c.RevisionId = newID()
+	c.RevisionId = random.UUID()
 	c.LastModified = s.Clock.Now().Format("2006-01-02T15:04:05.000+0000")
 }
 
@@ -130,15 +128,6 @@ func checkRevision(wanted, actual string) error {
 			"The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id")
 	}
 	return nil
-}
-
-// newID is a random UUID: request and revision IDs.
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // crypto/rand never fails since Go 1.24
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

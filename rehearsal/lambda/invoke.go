@@ -9,6 +9,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -86,7 +87,7 @@ func (s *Service) Invoke(ctx context.Context, c accounts.Caller, in InvokeInput)
 	}
 	i := &invocation{
 		target: t, payload: in.Payload, clientContext: in.ClientContext, caller: c,
-		requestID: cmp.Or(in.RequestID, newID()), kind: RequestResponse, attempt: 1,
+		requestID: cmp.Or(in.RequestID, random.UUID()), kind: RequestResponse, attempt: 1,
 	}
 	switch in.Type {
 	case "", RequestResponse:

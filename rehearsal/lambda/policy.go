@@ -8,6 +8,7 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -76,7 +77,7 @@ func (s *Service) AddPermission(c accounts.Caller, region, name, qualifier strin
 	if size := len(s.document(grants).String()); size > maxPolicy {
 		return "", wire.Errorf(400, "PolicyLengthExceededException", "The final policy size (%d) is bigger than the limit (%d).", size, maxPolicy)
 	}
-	f.policies[t.qualifier] = &policy{grants: grants, revision: newID()}
+	f.policies[t.qualifier] = &policy{grants: grants, revision: random.UUID()}
 	return s.document([]grant{g}).Statements[0].String(), nil
 }
 
@@ -199,7 +200,7 @@ func (s *Service) RemovePermission(c accounts.Caller, region, name, qualifier, s
 	case 0:
 		delete(f.policies, t.qualifier)
 	default:
-		f.policies[t.qualifier] = &policy{grants: left, revision: newID()}
+		f.policies[t.qualifier] = &policy{grants: left, revision: random.UUID()}
 	}
 	return nil
 }

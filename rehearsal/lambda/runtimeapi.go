@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"github.com/unstale/unstale/rehearsal/random"
 )
 
 // runtimeAPI is what a process talks to instead of AWS's own. Source: Lambda Developer Guide,
@@ -73,8 +75,8 @@ func (b *sandbox) next(w http.ResponseWriter, r *http.Request) {
 
 // traceID is a trace that is not sampled: there is no X-Ray here.
 func traceID(j *job) string {
-	id := newID()
-	return fmt.Sprintf("Root=1-%08x-%s%s;Parent=%s%s;Sampled=0", j.deadline.Unix(), id[24:], id[:8]+id[9:13], newID()[:8], newID()[:8])
+	id := random.UUID()
+	return fmt.Sprintf("Root=1-%08x-%s%s;Parent=%s%s;Sampled=0", j.deadline.Unix(), id[24:], id[:8]+id[9:13], random.UUID()[:8], random.UUID()[:8])
 }
 
 func (b *sandbox) response(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -153,7 +154,7 @@ func (f *function) point(a *alias, in AliasInput) error {
 		a.version = n
 	}
 	set(&a.description, in.Description)
-	a.revision = newID()
+	a.revision = random.UUID()
 	return nil
 }
 

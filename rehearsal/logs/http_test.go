@@ -2,66 +2,30 @@ package logs
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	signer "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
-// post makes one signed call, as a client of CloudWatch Logs does: its own SDK client is not
-// among this module's dependencies.
 func (w *world) post(url, operation, body string) (int, map[string]any) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, url+"/", strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", "Logs_20140328."+operation)
-	sum := sha256.Sum256([]byte(body))
-	cred := aws.Credentials{AccessKeyID: w.root.AccessKeyID, SecretAccessKey: w.root.SecretAccessKey}
-	if err := signer.NewSigner().SignHTTP(context.Background(), cred, r, hex.EncodeToString(sum[:]), SigningName, at.Region, time.Now()); err != nil {
-		w.t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	status, answer := fronttest.Call(w.t, url, w.root, SigningName, "Logs_20140328."+operation, body)
 	out := map[string]any{}
-	if len(bytes.TrimSpace(text)) > 0 {
-		if err := json.Unmarshal(text, &out); err != nil {
-			w.t.Fatalf("%v in %s", err, text)
+	if len(bytes.TrimSpace(answer)) > 0 {
+		if err := json.Unmarshal(answer, &out); err != nil {
+			w.t.Fatalf("%v in %s", err, answer)
 		}
 	}
-	return answer.StatusCode, out
+	return status, out
 }
 
 func TestWire(t *testing.T) {
 	w := newWorld(t)
-	door, err := front.Listen("", w.dir, w.clock, w.tell)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer door.Close()
-	door.Handle(SigningName, w.logs, wire.WriteJSONError)
-	go func() { _ = door.Serve() }()
+	url := fronttest.Serve(t, w.dir, w.clock, w.tell, SigningName, w.logs, wire.WriteJSONError)
 	steps := []struct{ operation, body, want string }{ // want: part of the answer
 		{"CreateLogGroup", `{"logGroupName":"/site"}`, `{}`},
 		{"CreateLogGroup", `{"logGroupName":"/site"}`, `"__type":"ResourceAlreadyExistsException"`},
@@ -92,7 +56,7 @@ func TestWire(t *testing.T) {
 		{"CreateLogGroup", `{"logGroupName":1}`, `"__type":"SerializationException"`},
 	}
 	for _, step := range steps {
-		_, out := w.post(door.URL(), step.operation, step.body)
+		_, out := w.post(url, step.operation, step.body)
 		text, err := json.Marshal(out)
 		if err != nil || !strings.Contains(string(text), step.want) {
 			t.Errorf("%s %s: %s, want %s", step.operation, step.body, text, step.want)

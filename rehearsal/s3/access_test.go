@@ -56,8 +56,8 @@ func TestWhoMayRead(t *testing.T) {
 			w := newWorld(t)
 			ctx := t.Context()
 			w.bucket(accountB, "site-b")
-			session := w.role(tt.account, "reader", tt.identity)
-			if err := w.s3.PutBucketPolicy(ctx, w.root(accountB).Caller, "site-b", []byte(bucketPolicy(tt.bucket))); err != nil {
+			session := w.Role(tt.account, "reader", tt.identity)
+			if err := w.s3.PutBucketPolicy(ctx, w.Root(accountB).Caller, "site-b", []byte(bucketPolicy(tt.bucket))); err != nil {
 				t.Fatal(err)
 			}
 			if tt.key != "" {
@@ -82,19 +82,19 @@ func TestWhoMayRead(t *testing.T) {
 
 // encrypt gives a bucket of B a key of B's that serves reader through S3 ("none": nobody but B).
 func (w *world) encrypt(bucket, reader string) {
-	w.t.Helper()
+	w.T.Helper()
 	statement := ""
 	if reader != "none" {
 		statement = `,{"Effect":"Allow","Principal":{"AWS":"` + reader + `"},"Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*",
 			"Condition":{"StringEquals":{"kms:ViaService":"s3.us-east-1.amazonaws.com","kms:EncryptionContext:aws:s3:arn":"arn:aws:s3:::` + bucket + `/k"}}}`
 	}
 	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + accountB + `:root"},"Action":"kms:*","Resource":"*"}` + statement + `]}`
-	key, err := w.kms.Create(w.root(accountB).Caller, region, "test", []byte(policy), false)
+	key, err := w.kms.Create(w.Root(accountB).Caller, region, "test", []byte(policy), false)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	if err := w.s3.PutEncryption(w.t.Context(), w.root(accountB).Caller, bucket, rs3.Encryption{Algorithm: "aws:kms", KeyID: key.ID}); err != nil {
-		w.t.Fatal(err)
+	if err := w.s3.PutEncryption(w.T.Context(), w.Root(accountB).Caller, bucket, rs3.Encryption{Algorithm: "aws:kms", KeyID: key.ID}); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -102,8 +102,8 @@ func (w *world) encrypt(bucket, reader string) {
 func TestMissingObjectIsSecret(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
-	reader := w.role(accountB, "reader", readSite)
-	lister := w.role(accountB, "lister", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::site-b","arn:aws:s3:::site-b/*"]}}`)
+	reader := w.Role(accountB, "reader", readSite)
+	lister := w.Role(accountB, "lister", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::site-b","arn:aws:s3:::site-b/*"]}}`)
 	for name, tt := range map[string]struct {
 		who        accounts.Credentials
 		get, head  string
@@ -129,7 +129,7 @@ func TestOriginAccess(t *testing.T) {
 	w.bucket(accountB, "site-b")
 	w.put(accountB, "site-b", "index.html", "hi")
 	const distribution = "arn:aws:cloudfront::" + accountB + ":distribution/EDFDVBD6EXAMPLE"
-	err := w.s3.PutBucketPolicy(t.Context(), w.root(accountB).Caller, "site-b", []byte(bucketPolicy(
+	err := w.s3.PutBucketPolicy(t.Context(), w.Root(accountB).Caller, "site-b", []byte(bucketPolicy(
 		`,{"Sid":"Edge","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Action":"s3:GetObject",
 		"Resource":"arn:aws:s3:::site-b/*","Condition":{"StringEquals":{"AWS:SourceArn":"`+distribution+`"}}}`)))
 	if err != nil {
@@ -155,7 +155,7 @@ func TestActions(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
 	w.put(accountB, "site-b", "k", "v")
-	c, ctx := w.client(w.role(accountB, "nobody", "")), t.Context()
+	c, ctx := w.client(w.Role(accountB, "nobody", "")), t.Context()
 	b, k := aws.String("site-b"), aws.String("k")
 	tests := []struct {
 		want string
@@ -221,7 +221,7 @@ func TestActions(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: allowed to nobody", tt.want)
 		}
-		calls := w.journal.Calls()
+		calls := w.Journal.Calls()
 		last := calls[len(calls)-1]
 		if got := last.Action + " " + last.Resource; got != tt.want || last.Decision != "deny" || last.Account != accountB {
 			t.Errorf("journal says %s %s in %s, want a denied %s", last.Decision, got, last.Account, tt.want)
@@ -232,7 +232,7 @@ func TestActions(t *testing.T) {
 func TestListingByPrefix(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
-	c := w.client(w.role(accountB, "lister", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::site-b",
+	c := w.client(w.Role(accountB, "lister", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::site-b",
 		"Condition":{"StringLike":{"s3:prefix":"mine/*"}}}}`))
 	for prefix, want := range map[string]string{"mine/": "", "mine/a": "", "yours/": "AccessDenied", "": "AccessDenied"} {
 		in := &s3.ListObjectsV2Input{Bucket: aws.String("site-b")}
@@ -253,7 +253,7 @@ func TestWritingEncrypted(t *testing.T) {
 	w.encrypt("site-b", "none")
 	ctx := t.Context()
 	write := func(name, actions string) accounts.Credentials {
-		return w.role(accountB, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Allow","Action":[`+actions+`],"Resource":"*"}]}`)
+		return w.Role(accountB, name, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"},{"Effect":"Allow","Action":[`+actions+`],"Resource":"*"}]}`)
 	}
 	none, generate := write("none", `"kms:DescribeKey"`), write("generate", `"kms:GenerateDataKey"`)
 	put := func(c accounts.Credentials) error {

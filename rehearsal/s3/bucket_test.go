@@ -14,7 +14,7 @@ import (
 func TestBucketNamesAreGlobal(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	a, b := w.client(w.root(accountA)), w.client(w.root(accountB))
+	a, b := w.client(w.Root(accountA)), w.client(w.Root(accountB))
 	create := func(c *s3.Client, name string) error {
 		_, err := c.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(name)})
 		return err
@@ -22,7 +22,7 @@ func TestBucketNamesAreGlobal(t *testing.T) {
 	wantCode(t, create(a, "site-a"), "")
 	wantCode(t, create(a, "site-a"), "") // us-east-1 only
 	wantCode(t, create(b, "site-a"), "BucketAlreadyExists")
-	err := w.s3.CreateBucket(ctx, w.root(accountA).Caller, region, "site-a")
+	err := w.s3.CreateBucket(ctx, w.Root(accountA).Caller, region, "site-a")
 	if wire.AsError(err).Code != "BucketAlreadyOwnedByYou" {
 		t.Errorf("in process: %v", err)
 	}
@@ -37,7 +37,7 @@ func TestBucketNamesAreGlobal(t *testing.T) {
 	_, err = b.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("site-b"), Key: aws.String("k")})
 	wantCode(t, err, "NoSuchBucket")
 	for _, bad := range []string{"ab", "Site-a", "a..b", "192.168.0.1", "-ab", "xn--a", "a_b", strings.Repeat("a", 64)} {
-		err := w.s3.CreateBucket(ctx, w.root(accountA).Caller, region, bad)
+		err := w.s3.CreateBucket(ctx, w.Root(accountA).Caller, region, bad)
 		if wire.AsError(err).Code != "InvalidBucketName" {
 			t.Errorf("name %q: %v", bad, err)
 		}
@@ -47,14 +47,14 @@ func TestBucketNamesAreGlobal(t *testing.T) {
 func TestRegions(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	europe := w.client(w.root(accountA), func(o *s3.Options) { o.Region = "eu-west-1" })
+	europe := w.client(w.Root(accountA), func(o *s3.Options) { o.Region = "eu-west-1" })
 	_, err := europe.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("site-eu")})
 	wantCode(t, err, "IllegalLocationConstraintException")
 	_, err = europe.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("site-eu"), CreateBucketConfiguration: &types.CreateBucketConfiguration{
 		LocationConstraint: types.BucketLocationConstraintEuWest1,
 	}})
 	wantCode(t, err, "")
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	_, err = c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String("site-eu")})
 	wantCode(t, err, "AuthorizationHeaderMalformed")
 	where, err := c.GetBucketLocation(ctx, &s3.GetBucketLocationInput{Bucket: aws.String("site-eu")})
@@ -71,7 +71,7 @@ func TestRegions(t *testing.T) {
 func TestACLsAreOff(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	for acl, want := range map[types.ObjectCannedACL]string{
 		types.ObjectCannedACLBucketOwnerFullControl: "", types.ObjectCannedACLPublicRead: "AccessControlListNotSupported",
 		types.ObjectCannedACLPrivate: "AccessControlListNotSupported",
@@ -84,7 +84,7 @@ func TestACLsAreOff(t *testing.T) {
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("site-a"), Key: aws.String("k"), GrantRead: aws.String("id=x")})
 	wantCode(t, err, "AccessControlListNotSupported")
 	// Naming the ACL needs s3:PutObjectAcl besides.
-	writer := w.role(accountA, "writer", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}}`)
+	writer := w.Role(accountA, "writer", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}}`)
 	_, err = w.client(writer).PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("site-a"), Key: aws.String("k"), ACL: types.ObjectCannedACLBucketOwnerFullControl})
 	wantCode(t, err, "AccessDenied")
 }
@@ -92,7 +92,7 @@ func TestACLsAreOff(t *testing.T) {
 func TestPoliciesThatAWSRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
-	admin := w.role(accountA, "admin", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
+	admin := w.Role(accountA, "admin", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`)
 	statement := func(principal, action, resource string) string {
 		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"` + action + `","Resource":"` + resource + `"}]}`
 	}
@@ -109,7 +109,7 @@ func TestPoliciesThatAWSRefuses(t *testing.T) {
 		{"public", statement(`"*"`, "s3:GetObject", "arn:aws:s3:::site-b/*"), "AccessDenied"},
 		{"too long", `{"Version":"2012-10-17","Id":"` + strings.Repeat("x", 20<<10) + `","Statement":[]}`, "MalformedPolicy"},
 	}
-	c := w.client(w.root(accountB))
+	c := w.client(w.Root(accountB))
 	for _, tt := range tests {
 		_, err := c.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String("site-b"), Policy: aws.String(tt.policy)})
 		if got := code(err); got != tt.want {
@@ -126,8 +126,8 @@ func TestPoliciesThatAWSRefuses(t *testing.T) {
 func TestPolicyShowsThePrincipalUntilItIsDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
-	w.role(accountA, "reader", readSite)
-	root := w.root(accountB).Caller
+	w.Role(accountA, "reader", readSite)
+	root := w.Root(accountB).Caller
 	const arn = "arn:aws:iam::" + accountA + ":role/reader"
 	err := w.s3.PutBucketPolicy(t.Context(), root, "site-b", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+arn+`"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::site-b/*"}]}`))
 	if err != nil {
@@ -137,14 +137,14 @@ func TestPolicyShowsThePrincipalUntilItIsDeleted(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), arn) {
 		t.Errorf("live: %s, %v", text, err)
 	}
-	if err := w.directory.DeleteRole(arn); err != nil {
+	if err := w.Directory.DeleteRole(arn); err != nil {
 		t.Fatal(err)
 	}
 	if text, err = w.s3.BucketPolicy(t.Context(), root, "site-b"); err != nil || !strings.Contains(string(text), "AROA") {
 		t.Errorf("deleted: %s, %v", text, err)
 	}
 	// A new role of the same name is not the one that was trusted.
-	again := w.role(accountA, "reader", readSite)
+	again := w.Role(accountA, "reader", readSite)
 	w.put(accountB, "site-b", "k", "v")
 	_, err = w.client(again).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("site-b"), Key: aws.String("k")})
 	wantCode(t, err, "AccessDenied")
@@ -153,7 +153,7 @@ func TestPolicyShowsThePrincipalUntilItIsDeleted(t *testing.T) {
 func TestRootMendsItsPolicy(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
-	c := w.client(w.root(accountB))
+	c := w.client(w.Root(accountB))
 	_, err := c.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String("site-b"), Policy: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::site-b","arn:aws:s3:::site-b/*"]}]}`)})
 	wantCode(t, err, "")
@@ -169,7 +169,7 @@ func TestPublicBucketsAreRestricted(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountB, "site-b")
 	w.put(accountB, "site-b", "k", "v")
-	c, ctx := w.client(w.root(accountB)), t.Context()
+	c, ctx := w.client(w.Root(accountB)), t.Context()
 	block := func(policy, restrict bool) {
 		t.Helper()
 		_, err := c.PutPublicAccessBlock(ctx, &s3.PutPublicAccessBlockInput{Bucket: aws.String("site-b"), PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
@@ -188,7 +188,7 @@ func TestPublicBucketsAreRestricted(t *testing.T) {
 	if !aws.ToBool(status.PolicyStatus.IsPublic) {
 		t.Error("the policy is not called public")
 	}
-	reader := w.client(w.role(accountA, "reader", readSite))
+	reader := w.client(w.Role(accountA, "reader", readSite))
 	read := func() error {
 		_, err := reader.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("site-b"), Key: aws.String("k")})
 		return err
@@ -204,11 +204,11 @@ func TestPublicBucketsAreRestricted(t *testing.T) {
 func TestBucketSettings(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	key, err := w.kms.Create(w.root(accountA).Caller, region, "", nil, false)
+	key, err := w.kms.Create(w.Root(accountA).Caller, region, "", nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, ctx, name := w.client(w.root(accountA)), t.Context(), aws.String("site-a")
+	c, ctx, name := w.client(w.Root(accountA)), t.Context(), aws.String("site-a")
 	encrypt := func(algorithm types.ServerSideEncryption, id string) error {
 		by := &types.ServerSideEncryptionByDefault{SSEAlgorithm: algorithm}
 		if id != "" {

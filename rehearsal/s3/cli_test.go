@@ -24,7 +24,7 @@ func TestTheCommandLine(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), path, args...)
 		cmd.Dir = dir
 		cmd.Env = []string{
-			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AWS_ENDPOINT_URL=" + w.url, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
+			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AWS_ENDPOINT_URL=" + w.URL, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
 			"AWS_ACCESS_KEY_ID=" + c.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + c.SecretAccessKey, "AWS_SESSION_TOKEN=" + c.SessionToken,
 			"AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "PYENV_VERSION=" + os.Getenv("PYENV_VERSION"), "PYENV_ROOT=" + os.Getenv("PYENV_ROOT"),
 		}
@@ -43,7 +43,7 @@ func TestTheCommandLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root := w.root(accountB)
+	root := w.Root(accountB)
 	run(root, "make_bucket", "s3", "mb", "s3://site-b")
 	run(root, "upload", "s3", "sync", "site", "s3://site-b", "--cache-control", "no-cache", "--delete")
 	if out := run(root, "", "s3", "sync", "site", "s3://site-b", "--size-only"); out != "" {
@@ -57,7 +57,7 @@ func TestTheCommandLine(t *testing.T) {
 		t.Errorf("downloaded %d bytes, %v", len(back), err)
 	}
 	run(root, `"CacheControl": "no-cache"`, "s3api", "head-object", "--bucket", "site-b", "--key", "index.html")
-	run(w.role(accountA, "stranger", readSite), "!because no resource-based policy allows the s3:GetObject action",
+	run(w.Role(accountA, "stranger", readSite), "!because no resource-based policy allows the s3:GetObject action",
 		"s3api", "get-object", "--bucket", "site-b", "--key", "index.html", "got")
 	run(root, "delete", "s3", "rm", "s3://site-b", "--recursive")
 	run(root, "remove_bucket", "s3", "rb", "s3://site-b")

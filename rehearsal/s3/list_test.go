@@ -18,7 +18,7 @@ import (
 // by itself or inside one common prefix, in bytewise order.
 func TestListingIsAPartition(t *testing.T) {
 	w := newWorld(t)
-	root := w.root(accountA).Caller
+	root := w.Root(accountA).Caller
 	w.bucket(accountA, "site-a")
 	var stored []string
 	rapid.Check(t, func(rt *rapid.T) {
@@ -85,7 +85,7 @@ func TestListingOverTheWire(t *testing.T) {
 	for _, key := range []string{"a/1", "a/2", "b c", "d+e", "z/1"} {
 		w.put(accountA, "site-a", key, "v")
 	}
-	c, ctx := w.client(w.root(accountA)), t.Context()
+	c, ctx := w.client(w.Root(accountA)), t.Context()
 	var got []string
 	pages := s3.NewListObjectsV2Paginator(c, &s3.ListObjectsV2Input{Bucket: aws.String("site-a"), Delimiter: aws.String("/"), MaxKeys: aws.Int32(1), FetchOwner: aws.Bool(true)})
 	for pages.HasMorePages() {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -63,7 +64,7 @@ func (s *Service) CreateMultipartUpload(ctx context.Context, caller accounts.Cal
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := &upload{id: randomID(), key: key, header: header.Clone(), sse: e, started: s.clock.Now(), parts: map[int]part{}}
+	u := &upload{id: random.ID("", 32), key: key, header: header.Clone(), sse: e, started: s.clock.Now(), parts: map[int]part{}}
 	b.uploads[u.id] = u
 	return u.id, e, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -213,7 +214,7 @@ func (s *Service) remove(b *bucket, in Ask) (Removed, bool) {
 	}
 	id := nullVersion
 	if b.versioning == "Enabled" {
-		id = randomID()
+		id = random.ID("", 32)
 	}
 	b.objects.put(&version{key: in.Key, id: id, marker: true, modified: s.clock.Now()})
 	return Removed{VersionID: id, Marker: true}, true

@@ -14,7 +14,7 @@ import (
 func TestObjectKeepsWhatItWasPutWith(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	ctx := t.Context()
 	for _, key := range []string{"index.html", "a b+c/ü&=?.js", "dir/", "x//y"} {
 		put, err := c.PutObject(ctx, &s3.PutObjectInput{
@@ -77,7 +77,7 @@ func TestRangesAndConditions(t *testing.T) {
 		{name: "match beats unmodified", in: s3.GetObjectInput{IfMatch: aws.String(o.ETag), IfUnmodifiedSince: aws.Time(past)}, body: "0123456789"},
 		{name: "none match beats modified", in: s3.GetObjectInput{IfNoneMatch: aws.String(o.ETag), IfModifiedSince: aws.Time(past)}, code: "NotModified"},
 	}
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.in.Bucket, tt.in.Key = aws.String("site-a"), aws.String("k")
@@ -96,7 +96,7 @@ func TestRangesAndConditions(t *testing.T) {
 func TestConditionalWrites(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c := w.client(w.root(accountA))
+	c := w.client(w.Root(accountA))
 	put := func(body, ifMatch, ifNoneMatch string) (string, error) {
 		in := &s3.PutObjectInput{Bucket: aws.String("site-a"), Key: aws.String("lock"), Body: strings.NewReader(body)}
 		if ifMatch != "" {
@@ -128,7 +128,7 @@ func TestConditionalWrites(t *testing.T) {
 func TestVersions(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c, ctx := w.client(w.root(accountA)), t.Context()
+	c, ctx := w.client(w.Root(accountA)), t.Context()
 	w.put(accountA, "site-a", "k", "zero")
 	_, err := c.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{
 		Bucket: aws.String("site-a"), VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
@@ -182,8 +182,8 @@ func TestVersions(t *testing.T) {
 func TestCopyAndDeleteMany(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c, ctx := w.client(w.root(accountA)), t.Context()
-	if _, err := w.s3.PutObject(ctx, w.root(accountA).Caller, "site-a", "from ü", []byte("x"), header("Content-Type", "text/css", "X-Amz-Meta-A", "1")); err != nil {
+	c, ctx := w.client(w.Root(accountA)), t.Context()
+	if _, err := w.s3.PutObject(ctx, w.Root(accountA).Caller, "site-a", "from ü", []byte("x"), header("Content-Type", "text/css", "X-Amz-Meta-A", "1")); err != nil {
 		t.Fatal(err)
 	}
 	copyTo := func(key string, change func(*s3.CopyObjectInput)) error {
@@ -201,7 +201,7 @@ func TestCopyAndDeleteMany(t *testing.T) {
 	wantCode(t, copyTo("x", func(in *s3.CopyObjectInput) { in.CopySourceIfMatch = aws.String("x") }), "PreconditionFailed")
 	wantCode(t, copyTo("x", func(in *s3.CopyObjectInput) { in.CopySourceIfNoneMatch = aws.String("*") }), "PreconditionFailed")
 	for key, want := range map[string]string{"kept": "text/css//1", "replaced": "binary/octet-stream/no-cache/"} {
-		o, err := w.s3.HeadObject(ctx, w.root(accountA).Caller, "site-a", key)
+		o, err := w.s3.HeadObject(ctx, w.Root(accountA).Caller, "site-a", key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestCopyAndDeleteMany(t *testing.T) {
 	if len(out.Deleted) != 3 || len(out.Errors) != 0 {
 		t.Errorf("deleted %+v, errors %+v", out.Deleted, out.Errors)
 	}
-	left, err := w.s3.ListObjects(ctx, w.root(accountA).Caller, "site-a", "")
+	left, err := w.s3.ListObjects(ctx, w.Root(accountA).Caller, "site-a", "")
 	if err != nil || len(left) != 1 {
 		t.Errorf("left %v, %v", left, err)
 	}
@@ -226,7 +226,7 @@ func TestCopyAndDeleteMany(t *testing.T) {
 func TestMultipart(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	c, ctx := w.client(w.root(accountA)), t.Context()
+	c, ctx := w.client(w.Root(accountA)), t.Context()
 	bucket, key := aws.String("site-a"), aws.String("big.zip")
 	up, err := c.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, ContentType: aws.String("application/zip")})
 	if err != nil {
@@ -283,7 +283,7 @@ func TestNotEmulatedIsAnError(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
 	w.put(accountA, "site-a", "k", "v")
-	c, ctx := w.client(w.root(accountA)), t.Context()
+	c, ctx := w.client(w.Root(accountA)), t.Context()
 	bucket, key := aws.String("site-a"), aws.String("k")
 	for name, call := range map[string]func() error{
 		"tagging": func() error {

@@ -13,7 +13,7 @@ import (
 func TestPresignedURLs(t *testing.T) {
 	w := newWorld(t)
 	w.bucket(accountA, "site-a")
-	presign := s3.NewPresignClient(w.client(w.role(accountA, "sharer",
+	presign := s3.NewPresignClient(w.client(w.Role(accountA, "sharer",
 		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":"arn:aws:s3:::site-a/shared/*"}}`)))
 	fetch := func(method, url, body string, h http.Header) (int, string) {
 		t.Helper()

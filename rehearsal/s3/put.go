@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -75,7 +76,7 @@ func (s *Service) store(b *bucket, v *version, header http.Header) (Object, erro
 	}
 	v.id = nullVersion
 	if b.versioning == "Enabled" {
-		v.id = randomID()
+		v.id = random.ID("", 32)
 	}
 	v.modified = s.clock.Now()
 	b.objects.put(v)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -46,7 +47,7 @@ func (s *Service) createBucket(ctx context.Context, r templates.Request) (templa
 	name := p.BucketName
 	if name == "" { // as CloudFormation: stack, logical ID, 12 random characters, 63 at most
 		name = strings.ToLower(r.Stack + "-" + r.LogicalID)
-		name = name[:min(len(name), 50)] + "-" + strings.ToLower(randomID()[:12])
+		name = name[:min(len(name), 50)] + "-" + strings.ToLower(random.ID("", 12))
 	}
 	if err := s.CreateBucket(ctx, r.Caller, r.Region, name); err != nil {
 		return templates.Resource{}, err

@@ -11,30 +11,30 @@ import (
 
 // resource is a type that templates may use, by name.
 func (w *world) resource(name string) templates.Type {
-	w.t.Helper()
+	w.T.Helper()
 	for _, typ := range w.s3.ResourceTypes() {
 		if typ.Name == name {
 			return typ
 		}
 	}
-	w.t.Fatalf("no resource type %s", name)
+	w.T.Fatalf("no resource type %s", name)
 	return templates.Type{}
 }
 
 // request is what the template engine asks of a type, for the root of B.
 func (w *world) request(properties string) templates.Request {
-	w.t.Helper()
-	r := templates.Request{Caller: w.root(accountB).Caller, Account: accountB, Region: region, Stack: "Unstale", LogicalID: "SiteBucket"}
+	w.T.Helper()
+	r := templates.Request{Caller: w.Root(accountB).Caller, Account: accountB, Region: region, Stack: "Unstale", LogicalID: "SiteBucket"}
 	if err := json.Unmarshal([]byte(properties), &r.Properties); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return r
 }
 
 func (w *world) existing(made templates.Resource, properties string) templates.Existing {
-	w.t.Helper()
+	w.T.Helper()
 	return templates.Existing{
-		Caller: w.root(accountB).Caller, Account: accountB, Region: region, Resource: made, Properties: w.request(properties).Properties,
+		Caller: w.Root(accountB).Caller, Account: accountB, Region: region, Resource: made, Properties: w.request(properties).Properties,
 	}
 }
 
@@ -67,7 +67,7 @@ func TestBucketTemplates(t *testing.T) {
 			t.Errorf("%s: %v, want %s", properties, err, want)
 		}
 	}
-	if _, err := w.s3.HeadBucket(ctx, w.root(accountB).Caller, "site-x"); wire.AsError(err).Code != "NoSuchBucket" {
+	if _, err := w.s3.HeadBucket(ctx, w.Root(accountB).Caller, "site-x"); wire.AsError(err).Code != "NoSuchBucket" {
 		t.Errorf("a bucket that failed is left behind: %v", err)
 	}
 	generated, err := bucket.Create(ctx, w.request(`{}`))
@@ -79,7 +79,7 @@ func TestBucketTemplates(t *testing.T) {
 	if _, err := bucket.Update(ctx, w.request(strings.Replace(full, `{"BucketName"`, `{"VersioningConfiguration":{"Status":"Enabled"},"BucketName"`, 1)), existing); err != nil {
 		t.Error(err)
 	}
-	if status, err := w.s3.Versioning(ctx, w.root(accountB).Caller, "site-b"); status != "Enabled" || err != nil {
+	if status, err := w.s3.Versioning(ctx, w.Root(accountB).Caller, "site-b"); status != "Enabled" || err != nil {
 		t.Errorf("versioning after the update: %q, %v", status, err)
 	}
 	if _, err := bucket.Update(ctx, w.request(strings.Replace(full, "site-b", "site-z", 1)), existing); wire.AsError(err).Code != "NotEmulated" {
@@ -106,7 +106,7 @@ func TestPolicyTemplates(t *testing.T) {
 	if _, err := policy.Update(ctx, w.request(strings.Replace(document, "E1", "E2", 1)), was); err != nil {
 		t.Error(err)
 	}
-	if text, _ := w.s3.BucketPolicy(ctx, w.root(accountB).Caller, "site-b"); !strings.Contains(string(text), "distribution/E2") {
+	if text, _ := w.s3.BucketPolicy(ctx, w.Root(accountB).Caller, "site-b"); !strings.Contains(string(text), "distribution/E2") {
 		t.Errorf("after the update: %s", text)
 	}
 	for range 2 { // the second time there is nothing left, which is no error
@@ -120,12 +120,12 @@ func TestPolicyTemplates(t *testing.T) {
 func TestTemplatesActAsTheirCaller(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.resource("AWS::S3::Bucket").Create(t.Context(), templates.Request{
-		Caller: w.role(accountB, "nobody", "").Caller, Account: accountB, Region: region, Properties: map[string]any{"BucketName": "site-b"},
+		Caller: w.Role(accountB, "nobody", "").Caller, Account: accountB, Region: region, Properties: map[string]any{"BucketName": "site-b"},
 	})
 	if wire.AsError(err).Code != "AccessDenied" {
 		t.Errorf("create: %v", err)
 	}
-	if _, err := w.s3.HeadBucket(t.Context(), w.root(accountB).Caller, "site-b"); wire.AsError(err).Code != "NoSuchBucket" {
+	if _, err := w.s3.HeadBucket(t.Context(), w.Root(accountB).Caller, "site-b"); wire.AsError(err).Code != "NoSuchBucket" {
 		t.Error(err)
 	}
 }

@@ -9,8 +9,6 @@ package s3
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"net/http"
 	"strings"
 	"sync"
@@ -91,10 +89,3 @@ func WriteError(w http.ResponseWriter, requestID string, err error) {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// randomID is 32 letters and digits, as version and upload IDs are.
-func randomID() string {
-	b := make([]byte, 20)
-	_, _ = rand.Read(b) // crypto/rand never fails since Go 1.24
-	return base32.StdEncoding.EncodeToString(b)
-}

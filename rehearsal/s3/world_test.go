@@ -2,7 +2,6 @@ package s3_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -14,9 +13,7 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/front"
-	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/kms"
 	rs3 "github.com/unstale/unstale/rehearsal/s3"
 )
@@ -29,65 +26,18 @@ const (
 
 // world is two accounts behind one door, with S3 and KMS.
 type world struct {
-	t         *testing.T
-	directory *accounts.Directory
-	clock     *clock.Clock
-	journal   *journal.Journal
-	kms       *kms.Service
-	s3        *rs3.Service
-	url       string
+	*fronttest.World
+	kms *kms.Service
+	s3  *rs3.Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock.New(false), journal: &journal.Journal{}}
-	t.Cleanup(w.clock.Close)
-	w.directory = accounts.New(w.clock, w.journal)
-	for _, id := range []string{accountA, accountB} {
-		if _, err := w.directory.Add(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.kms = kms.New(w.directory, w.clock)
-	w.s3 = rs3.New(rs3.Deps{Directory: w.directory, Clock: w.clock, Journal: w.journal, Keys: w.kms})
-	door, err := front.Listen("", w.directory, w.clock, w.journal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle(rs3.SigningName, w.s3, rs3.WriteError)
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = door.URL()
+	w := &world{World: fronttest.New(t, accountA, accountB)}
+	w.kms = kms.New(w.Directory, w.Clock)
+	w.s3 = rs3.New(rs3.Deps{Directory: w.Directory, Clock: w.Clock, Journal: w.Journal, Keys: w.kms})
+	w.Serve(rs3.SigningName, w.s3, rs3.WriteError)
 	return w
-}
-
-func (w *world) root(account string) accounts.Credentials {
-	w.t.Helper()
-	c, ok := w.directory.Root(account)
-	if !ok {
-		w.t.Fatalf("no account %s", account)
-	}
-	return c
-}
-
-// role makes a role with one policy, given as JSON ("" for none), and a session of it.
-func (w *world) role(account, name, policy string) accounts.Credentials {
-	w.t.Helper()
-	r := accounts.Role{Account: account, Name: name, Inline: map[string]iam.Document{}}
-	r.Trust = mustParse(w.t, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"`+account+`"},"Action":"sts:AssumeRole"}}`)
-	if policy != "" {
-		r.Inline["test"] = mustParse(w.t, policy)
-	}
-	made, err := w.directory.CreateRole(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return w.directory.Session(made, "test", nil, nil, 3600e9)
 }
 
 func mustParse(t *testing.T, text string) iam.Document {
@@ -101,28 +51,26 @@ func mustParse(t *testing.T, text string) iam.Document {
 
 func (w *world) client(c accounts.Credentials, options ...func(*s3.Options)) *s3.Client {
 	return s3.New(s3.Options{
-		Region: region, BaseEndpoint: aws.String(w.url), UsePathStyle: true, RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: aws.String(w.URL), UsePathStyle: true, RetryMaxAttempts: 1,
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
-		}),
+		Credentials: fronttest.Keys(c),
 	}, options...)
 }
 
 // bucket makes a bucket as the account's root.
 func (w *world) bucket(account, name string) {
-	w.t.Helper()
-	if err := w.s3.CreateBucket(w.t.Context(), w.root(account).Caller, region, name); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := w.s3.CreateBucket(w.T.Context(), w.Root(account).Caller, region, name); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
 // put stores an object as the root of an account.
 func (w *world) put(account, bucket, key, body string) rs3.Object {
-	w.t.Helper()
-	o, err := w.s3.PutObject(w.t.Context(), w.root(account).Caller, bucket, key, []byte(body), nil)
+	w.T.Helper()
+	o, err := w.s3.PutObject(w.T.Context(), w.Root(account).Caller, bucket, key, []byte(body), nil)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return o
 }

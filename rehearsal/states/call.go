@@ -13,6 +13,7 @@ import (
 
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/sts"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -122,7 +123,7 @@ func named(err error) error {
 	if slices.Contains(modelled, e.Code) {
 		name = "CloudFront." + e.Code + "Exception"
 	}
-	return fail(name, "%s (Service: CloudFront, Status Code: %d, Request ID: %s)", e.Message, e.HTTPStatus(), newID())
+	return fail(name, "%s (Service: CloudFront, Status Code: %d, Request ID: %s)", e.Message, e.HTTPStatus(), random.UUID())
 }
 
 // caller is who a task acts as: the machine's role, or with credentials that role's session having

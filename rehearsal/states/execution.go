@@ -3,14 +3,12 @@ package states
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -69,7 +67,7 @@ func (s *Service) Start(_ context.Context, c accounts.Caller, machineARN, name, 
 	if err := s.authorize(c, "StartExecution", machineARN); err != nil {
 		return Execution{}, err
 	}
-	name, input = cmp.Or(name, newID()), cmp.Or(input, "{}")
+	name, input = cmp.Or(name, random.UUID()), cmp.Or(input, "{}")
 	if err := checkName(name); err != nil {
 		return Execution{}, err
 	}
@@ -219,13 +217,4 @@ func (s *Service) List(c accounts.Caller, machineARN, status string) ([]Executio
 		}
 	}
 	return out, nil
-}
-
-// newID is a random UUID in lower case.
-func newID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

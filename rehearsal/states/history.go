@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/awsjson"
+	"github.com/unstale/unstale/rehearsal/awsjson"
 )
 
 type fields = map[string]any

@@ -1,7 +1,6 @@
 package states_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/states"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -25,28 +24,14 @@ import (
 // open puts the service behind a front door, whose URL it returns.
 func (w *world) open() string {
 	w.t.Helper()
-	door, err := front.Listen("", w.directory, w.clock, w.journal)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	door.Handle(states.SigningName, w.service, wire.WriteJSONError)
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	w.t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			w.t.Error(err)
-		}
-	})
-	return door.URL()
+	return fronttest.Serve(w.t, w.directory, w.clock, w.journal, states.SigningName, w.service, wire.WriteJSONError)
 }
 
 func (w *world) client(url string) *sfn.Client {
 	root, _ := w.directory.Root(accountA)
 	return sfn.NewFromConfig(awssdk.Config{
 		Region: region, BaseEndpoint: &url,
-		Credentials: awssdk.CredentialsProviderFunc(func(context.Context) (awssdk.Credentials, error) {
-			return awssdk.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey}, nil
-		}),
+		Credentials: fronttest.Keys(root),
 	})
 }
 

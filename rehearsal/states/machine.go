@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/codepipeline/passrole"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -64,7 +64,7 @@ func (s *Service) fit(ctx context.Context, c accounts.Caller, m *machine, in Mac
 		if !roleARN.MatchString(in.Role) {
 			return wire.Errorf(400, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: %s'", in.Role)
 		}
-		if err := passrole.Check(s.Directory, c, in.Role, Principal, "AccessDeniedException"); err != nil {
+		if err := s.Directory.PassRole(c, in.Role, Principal, "AccessDeniedException"); err != nil {
 			return err
 		}
 		// Step Functions tries the role when it is given one (M: the text is known from many issues).
@@ -80,7 +80,7 @@ func (s *Service) fit(ctx context.Context, c accounts.Caller, m *machine, in Mac
 		}
 		m.text, m.definition = in.Definition, d
 	}
-	m.revision = newID()
+	m.revision = random.UUID()
 	if m.role == "" || m.definition == nil {
 		return wire.Errorf(400, "ValidationException", "a state machine needs a role and a definition")
 	}

@@ -1,7 +1,6 @@
 package sts_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +16,7 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
-	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/front"
-	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/sts"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -32,79 +29,46 @@ const (
 )
 
 type world struct {
-	t         *testing.T
-	directory *accounts.Directory
-	sts       *sts.Service
-	url       string
+	*fronttest.World
+	sts *sts.Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	c := clock.New(false)
-	t.Cleanup(c.Close)
-	j := &journal.Journal{}
-	w := &world{t: t, directory: accounts.New(c, j)}
-	for _, id := range []string{accountA, accountB} {
-		if _, err := w.directory.Add(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.sts = sts.New(w.directory)
-	door, err := front.Listen("", w.directory, c, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle(sts.SigningName, w.sts, wire.WriteXMLError)
-	served := make(chan error, 1)
-	go func() { served <- door.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(door.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = door.URL()
-	return w
-}
-
-func (w *world) parse(text string) iam.Document {
-	w.t.Helper()
-	doc, err := iam.Parse([]byte(text))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return doc
+	w := fronttest.New(t, accountA, accountB)
+	s := sts.New(w.Directory)
+	w.Serve(sts.SigningName, s, wire.WriteXMLError)
+	return &world{w, s}
 }
 
 // role makes a role; trust is a statement's members after Effect, "" for the own account's.
 func (w *world) role(account, name, policy, trust string, longest time.Duration) *accounts.Role {
-	w.t.Helper()
+	w.T.Helper()
 	if trust == "" {
 		trust = `"Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"`
 	}
 	r := accounts.Role{
 		Account: account, Name: name, Inline: map[string]iam.Document{}, MaxSession: longest,
-		Trust: w.parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + trust + `}}`),
+		Trust: w.Parse(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + trust + `}}`),
 	}
 	if policy != "" {
-		r.Inline["test"] = w.parse(policy)
+		r.Inline["test"] = w.Parse(policy)
 	}
-	made, err := w.directory.CreateRole(r)
+	made, err := w.Directory.CreateRole(r)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return made
 }
 
 func (w *world) session(r *accounts.Role) accounts.Credentials {
-	return w.directory.Session(r, "job", nil, nil, time.Hour)
+	return w.Directory.Session(r, "job", nil, nil, time.Hour)
 }
 
 func (w *world) client(c accounts.Credentials) *awssts.Client {
 	return awssts.New(awssts.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(w.url), RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
-		}),
+		Region: "us-east-1", BaseEndpoint: aws.String(w.URL), RetryMaxAttempts: 1,
+		Credentials: fronttest.Keys(c),
 	})
 }
 
@@ -192,13 +156,13 @@ func TestAMissingRoleLooksUntrusted(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	w := newWorld(t)
-	user, err := w.directory.AddUser(accountA, "person", w.parse(assumeB))
+	user, err := w.Directory.AddUser(accountA, "person", w.Parse(assumeB))
 	if err != nil {
 		t.Fatal(err)
 	}
 	chained := w.session(w.role(accountA, "job", assumeB, "", 0))
 	w.role(accountB, "gateway", "", `"Principal":{"AWS":"`+accountA+`"},"Action":["sts:AssumeRole","sts:TagSession"]`, 2*time.Hour)
-	root, _ := w.directory.Root(accountA)
+	root, _ := w.Directory.Root(accountA)
 	tests := []struct {
 		name   string
 		caller accounts.Credentials
@@ -260,7 +224,7 @@ func TestSessionsCarryWhatTheyWereGiven(t *testing.T) {
 	if got := first.Caller.Context["aws:PrincipalTag/local"]; len(got) != 1 || got[0] != "x" {
 		t.Errorf("context %v", first.Caller.Context)
 	}
-	if w.directory.Authorize(accounts.Check{Caller: first.Caller, Action: "s3:ListAllMyBuckets", Resource: "*"}) == nil {
+	if w.Directory.Authorize(accounts.Check{Caller: first.Caller, Action: "s3:ListAllMyBuckets", Resource: "*"}) == nil {
 		t.Error("the session policy does not narrow the session")
 	}
 	next := sts.Input{RoleARN: last.ARN, SessionName: "s2"}
@@ -300,7 +264,7 @@ func TestServicesAssumeTheirRoles(t *testing.T) {
 
 func TestIdentities(t *testing.T) {
 	w := newWorld(t)
-	root, _ := w.directory.Root(accountA)
+	root, _ := w.Directory.Root(accountA)
 	who, err := w.client(root).GetCallerIdentity(t.Context(), &awssts.GetCallerIdentityInput{})
 	if err != nil || aws.ToString(who.Arn) != "arn:aws:iam::111111111111:root" || aws.ToString(who.UserId) != accountA {
 		t.Errorf("root is %+v, %v", who, err)

@@ -2,8 +2,6 @@ package templates
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/rehearsal/random"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
@@ -109,7 +108,7 @@ func (s *Service) Create(ctx context.Context, caller accounts.Caller, region str
 		return nil, wire.Errorf(400, "AlreadyExistsException", "Stack [%s] already exists", in.Name)
 	}
 	st := &Stack{
-		ID: stackARN(region, caller.Account, in.Name, randomID()), Name: in.Name, Account: caller.Account, Region: region,
+		ID: stackARN(region, caller.Account, in.Name, random.UUID()), Name: in.Name, Account: caller.Account, Region: region,
 		// Set here and not by the work: who asks right after the answer must already see it.
 		Status:  "CREATE_IN_PROGRESS",
 		Created: s.deps.Clock.Now(), Parameters: sc.parameters, Capabilities: in.Capabilities, Outputs: map[string]string{},
@@ -298,7 +297,7 @@ func (st *Stack) snapshot() Stack {
 // tell records an event in the stack and shows it to the journal's observers.
 func (s *Service) tell(st *Stack, id, typeName, status, why string) {
 	e := Event{
-		Time: s.deps.Clock.Now(), Account: st.Account, Stack: st.Name, StackID: st.ID, ID: randomID(), LogicalID: id, Type: typeName, Status: status, Reason: why,
+		Time: s.deps.Clock.Now(), Account: st.Account, Stack: st.Name, StackID: st.ID, ID: random.UUID(), LogicalID: id, Type: typeName, Status: status, Reason: why,
 	}
 	s.mu.Lock()
 	if typeName == "AWS::CloudFormation::Stack" {
@@ -367,11 +366,4 @@ func reason(err error) string {
 
 func stackARN(region, account, name, id string) string {
 	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s", region, account, name, id)
-}
-
-func randomID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	h := hex.EncodeToString(b)
-	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }

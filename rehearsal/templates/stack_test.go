@@ -17,7 +17,7 @@ import (
 
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/front"
+	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/templates"
 	"github.com/unstale/unstale/rehearsal/wire"
@@ -77,18 +77,10 @@ func world(t *testing.T) (*shop, *templates.Service, *cloudformation.Client) {
 	}
 	s, made := templates.New(templates.Deps{Directory: d, Clock: c, Journal: j}), &shop{}
 	s.Register(made.kind())
-	door, err := front.Listen("", d, c, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	door.Handle(templates.SigningName, s, wire.WriteXMLError)
-	go func() { _ = door.Serve() }()
-	t.Cleanup(func() { _ = door.Close() })
+	url := fronttest.Serve(t, d, c, j, templates.SigningName, s, wire.WriteXMLError)
 	client := cloudformation.New(cloudformation.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(door.URL()), Retryer: aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey}, nil
-		}),
+		Region: "us-east-1", BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},
+		Credentials: fronttest.Keys(root),
 	})
 	return made, s, client
 }

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,48 +12,36 @@ import (
 	"github.com/unstale/unstale/rehearsal/faults"
 )
 
-// moments are when a function dies with a call.
-var moments = []struct {
-	name string
-	kill func() faults.Action
-}{
-	{"before the call arrives", faults.KillInstead},
-	{"done, before the reply", faults.KillBefore},
-	{"after the reply", faults.KillAfter},
-}
-
-// TestKill lets each function die at each of its calls, before it, before the reply and after it. The
-// calls are those of a good run, so that none can be forgotten. Whatever AWS does then, to run the
-// function again or to tell the one that called it, the release gets one invalidation, its job one
-// final answer, and that answer is true.
+// TestKill lets each function die at each of its calls, before it, before the reply and after it, on
+// every route. The calls are those of a good run, so that none can be forgotten. Whatever AWS does
+// then, to run the function again or to tell the one that called it, the release gets one
+// invalidation, its job one final answer, and that answer is true. On the route without a function
+// the state machine's calls fare as badly as calls can.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	worlds := []*world{newWorld(t, nil), newWorld(t, nil)}
-	good := worlds[0].play(row{})
-	if good.status != codepipeline.Succeeded || len(good.calls) < 10 {
-		t.Fatalf("the run to take calls from: %s: %v", good, good.calls)
+	var lanes sync.WaitGroup
+	for _, on := range routes {
+		lanes.Go(func() { t.Run(on.name, func(t *testing.T) { killAll(t, on) }) })
 	}
-	type death struct {
-		call   faults.Call
-		moment int
+	lanes.Wait()
+}
+
+// killAll plays the rows of a route.
+func killAll(t *testing.T, on route) {
+	w := newWorld(t, on, nil)
+	cold(on.function)(w) // what is called once in the life of a process is called in this run
+	good := w.play(row{})
+	calls := slices.DeleteFunc(good.calls, func(c faults.Call) bool { return c.Service == faults.Start })
+	if good.status != codepipeline.Succeeded || len(calls) < on.calls {
+		t.Fatalf("the run to take calls from: %s: %v", good, calls)
 	}
-	deaths := make(chan death, len(good.calls)*len(moments))
-	for _, call := range good.calls {
-		for i := range moments {
-			deaths <- death{call, i}
+	for _, call := range calls {
+		for _, m := range on.moments {
+			name := fmt.Sprintf("%s, %s", call, m.name)
+			t.Run(name, func(t *testing.T) { w.as(t).kill(name, call, m.do()) })
 		}
 	}
-	close(deaths)
-	var rows sync.WaitGroup
-	for _, w := range worlds {
-		rows.Go(func() {
-			for d := range deaths {
-				name := fmt.Sprintf("%s, %s", d.call, moments[d.moment].name)
-				t.Run(name, func(t *testing.T) { w.as(t).kill(name, d.call, moments[d.moment].kill()) })
-			}
-		})
-	}
-	rows.Wait()
+	t.Logf("%d rows", len(calls)*len(on.moments))
 }
 
 // as is the world reporting to a row's test.
@@ -69,8 +58,11 @@ func (w *world) kill(name string, c faults.Call, do faults.Action) {
 	// On a busy machine the function may look less often than in the good run; then slower
 	// completion gives it the time.
 	for slower := 1; slower <= 8 && len(got.struck) == 0; slower *= 2 {
+		if c.Service == "sts" {
+			cold(c.Function)(w) // a process keeps its session
+		}
 		var delays []time.Duration
-		for _, d := range completion {
+		for _, d := range w.route.completion {
 			delays = append(delays, time.Duration(slower)*d)
 		}
 		got = w.play(row{rules: []faults.Rule{rule}, delays: delays})
@@ -104,8 +96,12 @@ func (w *world) sound(got result, invalidations int) {
 			w.t.Errorf("job %s was answered %d times", id, n)
 		}
 	}
-	if got.terminal() != 1 {
-		w.t.Errorf("%d final answers: %+v", got.terminal(), got.answers)
+	answers := 1
+	if w.route.function == "" {
+		answers = 0 // there is no job
+	}
+	if got.terminal() != answers {
+		w.t.Errorf("%d final answers instead of %d: %+v", got.terminal(), answers, got.answers)
 	}
 	if lie := got.lie(); lie != "" {
 		w.t.Errorf("the pipeline lied: %s", lie)
@@ -134,7 +130,7 @@ func twiceAtOnce(nth int) []time.Duration {
 // TestDelivery delivers events as AWS says it may: more than once, and out of order.
 func TestDelivery(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := newWorld(t, relay, nil)
 	t.Run("an event twice at once: one invalidation, one answer counts", func(t *testing.T) {
 		got := w.as(t).play(row{deliveries: twiceAtOnce})
 		t.Log(got)

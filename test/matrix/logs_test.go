@@ -23,6 +23,9 @@ type line struct {
 // log reads what the job function wrote about a release.
 func (w *world) log(t *testing.T, release string) []line {
 	t.Helper()
+	if w.route.function == "" {
+		return nil // nothing that logs
+	}
 	var lines []line
 	for token := ""; ; {
 		in := map[string]any{"logGroupName": "/aws/lambda/" + job, "filterPattern": `"` + release + `"`}
@@ -75,7 +78,7 @@ func (w *world) filter(t *testing.T, in, out any) {
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", "Logs_20140328.FilterLogEvents")
-	credentials, err := w.Config(story.PipelineAccount).Credentials.Retrieve(t.Context())
+	credentials, err := w.Config(w.route.account).Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

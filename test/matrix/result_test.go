@@ -78,7 +78,7 @@ func (r result) terminal() int {
 func (r result) count(function, operation string) int {
 	n := 0
 	for _, c := range r.calls {
-		if c.Function == function && c.Operation == operation {
+		if c.Function == function && c.Operation == operation && c.Service != faults.Start {
 			n++
 		}
 	}
@@ -126,7 +126,8 @@ func (w *world) keep(ctx context.Context, bucket, key, kms string, body []byte) 
 // invalidate creates an invalidation as the delivery account's root.
 func (w *world) invalidate(item string) {
 	w.t.Helper()
-	client := cloudfrontapi.NewFromConfig(w.Config(story.DeliveryAccount))
+	_, account := story.AccountsOf(w.route.name)
+	client := cloudfrontapi.NewFromConfig(w.Config(account))
 	_, err := client.CreateInvalidation(w.t.Context(), &cloudfrontapi.CreateInvalidationInput{
 		DistributionId: aws.String(w.Outputs["DistributionId"]),
 		InvalidationBatch: &cftypes.InvalidationBatch{

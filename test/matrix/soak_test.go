@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 	}
 	var mu sync.Mutex
 	total := &tally{}
-	lanes := []*world{newWorld(t, nil), newWorld(t, nil)}
+	lanes := []*world{newWorld(t, relay, nil), newWorld(t, relay, nil)}
 	until := time.Now().Add(*soakFor)
 	var worlds sync.WaitGroup
 	for lane, w := range lanes {
@@ -139,8 +139,8 @@ var targets = []struct{ function, service, operation string }{
 	{invalidator, cloudFront, list},
 	{invalidator, cloudFront, create},
 	{invalidator, cloudFront, get},
-	{invalidator, "sts", "AssumeRole"},
-	{job, "sts", "AssumeRole"},
+	{invalidator, faults.Start, "AssumeRole"},
+	{job, faults.Start, "AssumeRole"},
 }
 
 // draw makes a day of up to four faults.
@@ -181,12 +181,12 @@ func (d *day) action(r *rand.Rand, service string) faults.Action {
 	if service == cloudFront {
 		fails = append(fails, full())
 	}
-	if service == "sts" {
+	if service == faults.Start {
 		return throttled()
 	}
 	switch n := r.IntN(20); {
 	case n < 7:
-		return d.deadly(moments[r.IntN(len(moments))].kill())
+		return d.deadly(deaths[r.IntN(len(deaths))].do())
 	case n < 11:
 		return fails[r.IntN(len(fails))]
 	case n < 13:

@@ -1,4 +1,4 @@
-// Package matrix holds the kill matrix, the fault matrix and the soak: the relay path with real
+// Package matrix holds the kill matrix, the fault matrix and the soak: every route with real
 // functions under every failure that the rehearsal can make, and what the pipeline says each time.
 package matrix
 
@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +23,6 @@ import (
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
 	"github.com/unstale/unstale/rehearsal/faults"
-	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/lambda"
 	"github.com/unstale/unstale/test/stage"
@@ -44,14 +42,11 @@ const median = 60 * time.Millisecond
 // patience ends a row that hangs. No row is meant to come near it.
 const patience = 30 * time.Second
 
-// completion is when the points of presence of an ordinary invalidation purge: the function's looks
-// come at 33, 43, 54, ... ms, so that it sees one in progress and one completed.
-var completion = []time.Duration{15 * time.Millisecond, 30 * time.Millisecond, 45 * time.Millisecond}
-
 // world is one rehearsal with the route deployed, on which release after release is played.
 type world struct {
 	t testing.TB
 	*story.Stage
+	route   route
 	script  *faults.Script
 	release int
 
@@ -66,13 +61,15 @@ type world struct {
 	dropped []lambda.Invocation
 	// runs counts invocations of each function.
 	runs map[string]int
+	// hold, when set, lets time skip again; see occupy.
+	hold func()
 }
 
 // row is what a release meets. The zero value is an ordinary day.
 type row struct {
 	rules      []faults.Rule
 	parameters string          // UserParameters besides targets and release, e.g. `"wait": "1s"`
-	delays     []time.Duration // of the points of presence; nil: completion
+	delays     []time.Duration // of the points of presence; nil: the route's
 	stale      map[string]bool // points of presence that ignore purges
 	// deliveries of the events to a function; nil: once, at once. nth counts the events of the row.
 	deliveries func(nth int) []time.Duration
@@ -81,22 +78,29 @@ type row struct {
 	asked      int                           // events seen by deliveries
 }
 
-// newWorld stages a rehearsal; adjust may change its options.
-func newWorld(t testing.TB, adjust func(*rehearsal.Options)) *world {
+// newWorld stages a rehearsal of a route; adjust may change its options.
+func newWorld(t testing.TB, on route, adjust func(*rehearsal.Options)) *world {
 	t.Helper()
 	w := &world{
-		t: t, script: &faults.Script{Who: who}, changed: make(chan struct{}), ended: map[string]string{}, runs: map[string]int{},
+		t: t, route: on, script: &faults.Script{Who: on.who}, changed: make(chan struct{}), ended: map[string]string{}, runs: map[string]int{},
 	}
 	set, err := story.Set(t.Context(), story.Options{
-		Route: "relay", Source: static.Files, Lambdas: stage.Lambdas(t), Median: median, Template: template,
-		Observe: func(r *rehearsal.World) { r.Journal().OnEvent(w.event) },
+		Route: on.name, Source: static.Files, Lambdas: stage.Lambdas(t), Median: median, Template: on.template,
+		Observe: func(r *rehearsal.World) {
+			r.Journal().OnEvent(w.event)
+			r.Journal().OnCall(func(c journal.Call) {
+				if c.Action == "cloudfront:ListInvalidations" {
+					w.letGo()
+				}
+			})
+		},
 		World: func(o *rehearsal.Options) {
 			o.Faults, o.Hooks = w.script, w
 			o.Edge.StaleAfterCompletion = func(pop string) bool { return w.day().stale[pop] }
 			o.Invalidation.Delays = func(n int) []time.Duration {
 				d := w.day().delays
 				if d == nil {
-					d = completion
+					d = on.completion
 				}
 				return cloudfront.Fixed(d...)(n)
 			}
@@ -122,33 +126,15 @@ func newWorld(t testing.TB, adjust func(*rehearsal.Options)) *world {
 	return w
 }
 
-// who knows the job function by its viewer, and by the artifact credentials that only it is given.
-func who(x front.Exchange) string {
-	if x.Service == faults.Viewer && x.Request.UserAgent() == "unstale-viewer" || x.Service == "s3" && strings.Contains(x.Call.Caller.ARN, "/unstale-pipeline/") {
-		return job
+// letGo lets time skip again after occupy.
+func (w *world) letGo() {
+	w.mu.Lock()
+	hold := w.hold
+	w.hold = nil
+	w.mu.Unlock()
+	if hold != nil {
+		hold()
 	}
-	return ""
-}
-
-// template lets a row choose the parameters of the purge, and gives the functions less time than on
-// AWS, so that the end of it comes soon.
-func template(name string, text []byte) []byte {
-	replace := func(old, with string) {
-		if !bytes.Contains(text, []byte(old)) {
-			panic("the template " + name + " has no " + old)
-		}
-		text = bytes.ReplaceAll(text, []byte(old), []byte(with))
-	}
-	switch name {
-	case "pipeline-relay":
-		replace(`{\"targets\":[\"${Target}\"],\"release\":\"#{codepipeline.PipelineExecutionId}\"}`,
-			`{\"targets\":[\"${Target}\"],\"release\":\"#{codepipeline.PipelineExecutionId}\"#{Row.Parameters}}`)
-		replace(`"Name": "Build",`, `"Name": "Build", "Namespace": "Row",`)
-		replace(`"Timeout": 90`, `"Timeout": 6`)
-	case "delivery-relay":
-		replace(`"Timeout": 30`, `"Timeout": 3`)
-	}
-	return text
 }
 
 func (w *world) day() row {

@@ -50,8 +50,9 @@ func New(cfg aws.Config, t target.Target, release string) (*Gateway, error) {
 	}
 	p := newProvider(cfg, Role{ARN: t.Role, ExternalID: t.ExternalID, Session: release, Policy: policy})
 	there := cfg.Copy()
-	there.Credentials = p.cached()
-	return &Gateway{gateway.CloudFrontOf(there, t), p}, nil
+	cache := p.cached()
+	there.Credentials = cache
+	return &Gateway{gateway.CloudFrontOf(there, t), p, cache}, nil
 }
 
 // Credentials gives the role's sessions, one for as long as it lasts. cfg holds the credentials that
@@ -64,6 +65,7 @@ type provider struct {
 	client *sts.Client
 	role   Role
 	last   atomic.Pointer[aws.Credentials]
+	holds  atomic.Bool // a session: the latest attempt to have one succeeded
 }
 
 func newProvider(cfg aws.Config, r Role) *provider {
@@ -74,7 +76,7 @@ func newProvider(cfg aws.Config, r Role) *provider {
 	return &provider{client: client, role: r}
 }
 
-func (p *provider) cached() aws.CredentialsProvider {
+func (p *provider) cached() *aws.CredentialsCache {
 	return aws.NewCredentialsCache(p, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = refresh })
 }
 
@@ -95,6 +97,7 @@ func (p *provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err == nil && (out.Credentials == nil || out.Credentials.AccessKeyId == nil || out.Credentials.SecretAccessKey == nil) {
 		err = &gateway.Error{Code: gateway.BadAnswer, Message: "STS's answer has no credentials"}
 	}
+	p.holds.Store(err == nil)
 	if err != nil {
 		return aws.Credentials{}, p.role.explain(err)
 	}

@@ -192,6 +192,34 @@ func TestRefusalsNameBothSides(t *testing.T) {
 }
 
 // Without an ExternalId none is sent: a role that answers jobs needs none.
+// Whatever our clock says, a session is over when AWS says so: the call is made once more with another.
+func TestTheSessionIsReplacedWhenAWSSaysItIsOver(t *testing.T) {
+	for _, tt := range []struct {
+		code            string
+		times           int // the answer is given
+		ok              bool
+		sessions, calls int
+	}{
+		{"ExpiredToken", 1, true, 2, 2},
+		{"ExpiredToken", 9, false, 2, 2},
+		{"AccessDenied", 1, false, 1, 1},
+	} {
+		calls := 0
+		at := &gatewaytest.CloudFront{Distribution: site.Distribution}
+		at.Trouble = func(string) *gatewaytest.Trouble {
+			if calls++; calls > tt.times {
+				return nil
+			}
+			return &gatewaytest.Trouble{Status: 403, Code: tt.code, Message: "The security token included in the request is expired"}
+		}
+		s := &world{CloudFront: at}
+		_, err := dial(t, s).Distribution(t.Context())
+		if (err == nil) != tt.ok || s.count() != tt.sessions || calls != tt.calls {
+			t.Errorf("%s %d times: %d sessions, %d calls, %v", tt.code, tt.times, s.count(), calls, err)
+		}
+	}
+}
+
 func TestCredentialsAlone(t *testing.T) {
 	s := &world{Lifetime: time.Hour}
 	c, err := assume.Credentials(s.config(t), assume.Role{ARN: role, Session: "unstale-job"}).Retrieve(t.Context())

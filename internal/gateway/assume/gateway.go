@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/scrub"
 	"github.com/unstale/unstale/invalidation"
@@ -14,30 +16,38 @@ import (
 type Gateway struct {
 	cloudfront *gateway.CloudFront
 	sessions   *provider
+	cache      *aws.CredentialsCache // of sessions
 }
 
 // Distribution reads the distribution's configuration.
 func (g *Gateway) Distribution(ctx context.Context) (plan.Distribution, error) {
-	d, err := g.cloudfront.Distribution(ctx)
-	return d, g.scrub(err)
+	return call(g, func() (plan.Distribution, error) { return g.cloudfront.Distribution(ctx) })
 }
 
 // Create asks for a batch.
 func (g *Gateway) Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error) {
-	inv, err := g.cloudfront.Create(ctx, batch)
-	return inv, g.scrub(err)
+	return call(g, func() (invalidation.Invalidation, error) { return g.cloudfront.Create(ctx, batch) })
 }
 
 // Get reads one invalidation by its ID.
 func (g *Gateway) Get(ctx context.Context, id string) (invalidation.Invalidation, error) {
-	inv, err := g.cloudfront.Get(ctx, id)
-	return inv, g.scrub(err)
+	return call(g, func() (invalidation.Invalidation, error) { return g.cloudfront.Get(ctx, id) })
 }
 
 // InProgress lists the invalidations that are not completed, newest first.
 func (g *Gateway) InProgress(ctx context.Context) ([]invalidation.Invalidation, error) {
-	list, err := g.cloudfront.InProgress(ctx)
-	return list, g.scrub(err)
+	return call(g, func() ([]invalidation.Invalidation, error) { return g.cloudfront.InProgress(ctx) })
+}
+
+// call does a call, and once more with a new session where AWS says that this one is over: by whose clock
+// does not matter. Another invalidation is not made by it, since a batch's reference says that it is the same.
+func call[T any](g *Gateway, do func() (T, error)) (T, error) {
+	out, err := do()
+	if gateway.SessionOver(err) && g.sessions.holds.Load() { // or STS means the session of whoever asks it
+		g.cache.Invalidate()
+		out, err = do()
+	}
+	return out, g.scrub(err)
 }
 
 // scrub takes the session's credentials out of what AWS says: a refused signature is answered with

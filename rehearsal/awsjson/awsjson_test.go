@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unstale/unstale/rehearsal/codepipeline/awsjson"
+	"github.com/unstale/unstale/rehearsal/awsjson"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/wire"
 )

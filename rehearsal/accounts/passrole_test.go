@@ -1,4 +1,4 @@
-package passrole_test
+package accounts_test
 
 import (
 	"errors"
@@ -7,12 +7,11 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/clock"
-	"github.com/unstale/unstale/rehearsal/codepipeline/passrole"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
 
-func TestCheck(t *testing.T) {
+func TestPassRole(t *testing.T) {
 	const own, foreign = "arn:aws:iam::111111111111:role/r", "arn:aws:iam::222222222222:role/r"
 	const head = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:PassRole","Resource":`
 	for _, tt := range []struct{ name, policy, role, code string }{
@@ -36,7 +35,7 @@ func TestCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = passrole.Check(d, user.Caller, tt.role, "codebuild.amazonaws.com", "InvalidInputException")
+		err = d.PassRole(user.Caller, tt.role, "codebuild.amazonaws.com", "InvalidInputException")
 		var e *wire.Error
 		if errors.As(err, &e); (err != nil) != (tt.code != "") || err != nil && e.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)

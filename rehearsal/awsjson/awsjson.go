@@ -1,4 +1,4 @@
-// Package awsjson serves AWS JSON 1.1: the protocol of CodeCommit, CodeBuild and CodePipeline. It
+// Package awsjson serves AWS JSON, which CodeCommit, CodeBuild, CodePipeline and Step Functions speak. It
 // reads X-Amz-Target, decodes the body strictly and writes what the operation answers.
 package awsjson
 
