@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/fronttest"
 	"github.com/unstale/unstale/rehearsal/kms"
@@ -38,15 +37,6 @@ func newWorld(t *testing.T) *world {
 	w.s3 = rs3.New(rs3.Deps{Directory: w.Directory, Clock: w.Clock, Journal: w.Journal, Keys: w.kms})
 	w.Serve(rs3.SigningName, w.s3, rs3.WriteError)
 	return w
-}
-
-func mustParse(t *testing.T, text string) iam.Document {
-	t.Helper()
-	doc, err := iam.Parse([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return doc
 }
 
 func (w *world) client(c accounts.Credentials, options ...func(*s3.Options)) *s3.Client {
