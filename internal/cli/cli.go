@@ -45,9 +45,12 @@ func withTry(err error, format string, args ...any) error {
 // Main runs one command line and returns its exit code. The first interrupt ends the command's
 // context, the second ends the process at once.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from here on a signal kills, as by default
+	// A reader that goes away (| head) is an error of the write, not the end of the process: what was
+	// started is still to be ended.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	root := newRoot()
 	root.SetArgs(args)

@@ -70,7 +70,7 @@ The exit code is 0 only if the pipeline succeeded and every point of presence se
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.route, "route", story.DefaultRoute, "how the border is crossed: "+strings.Join(story.Routes(), ", "))
-	flags.StringVar(&f.site, "site", "static", "what to deliver: static, spa, or a directory with RELEASE and buildspec.yml")
+	flags.StringVar(&f.site, "site", "static", "what to deliver: static, spa, or a directory with RELEASE and buildspec.yml whose page says data-release=\"...\"")
 	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips (default: where make lambdas puts them, or beside this program)")
 	flags.StringVar(&f.mistake, "break", "", "make one common mistake, and have it explained; help lists them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document instead of the story")

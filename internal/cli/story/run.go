@@ -75,6 +75,10 @@ func (s *Stage) first(ctx context.Context, n Narrator, r *Report) error {
 	}
 	n.Viewers("release 1 is cached", r.Viewer.Before)
 	if !allServe(r.Viewer.Before, "1") {
+		if v := r.Viewer.Before[0]; v.Release == "" {
+			return fmt.Errorf("%w: %s (status %d) tells no release: an element of the page needs data-release=\"...\" with the content of the file RELEASE, by which releases are told apart",
+				ErrStale, v.URL, v.Status)
+		}
 		return fmt.Errorf("%w: release 1 is not what viewers get", ErrStale)
 	}
 	return nil
