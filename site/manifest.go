@@ -38,6 +38,7 @@ const (
 	maxObjects    = 16_000_000
 	maxPayload    = 1 << 30 // bytes, inflated
 	maxKeyBytes   = 1 << 30 // of all keys
+	minObject     = 6       // bytes of the shortest object
 	digestLength  = 16      // of an MD5
 	checksumBytes = sha256.Size
 )

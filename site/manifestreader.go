@@ -35,7 +35,7 @@ func readManifest(payload io.Reader) (Manifest, error) {
 			return Manifest{}, r.err
 		}
 	}
-	m.Snapshot = make(Snapshot, 0, min(count, 1<<16)) // the count may be a lie
+	m.Snapshot = make(Snapshot, 0, min(count, uint64(len(r.rest)/minObject))) // the count may be a lie
 	last, length := "", 0
 	for range count {
 		o := r.object(last)
