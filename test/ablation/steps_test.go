@@ -8,6 +8,7 @@ import (
 
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // step is a line of a function's log.
@@ -71,7 +72,7 @@ func TestLogsTellEachStep(t *testing.T) {
 }
 
 // steps are a log's structured lines: all that is not Lambda's own.
-func steps(t *testing.T, lines []logged) []step {
+func steps(t *testing.T, lines []stage.Logged) []step {
 	t.Helper()
 	var out []step
 	for _, line := range lines {
