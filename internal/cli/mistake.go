@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/unstale/unstale/internal/cli/mistakes"
 	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/internal/nearest"
 )
 
 // errMistaken ends a rehearsed mistake: it failed, as it was to.
@@ -39,7 +39,7 @@ func listMistakes(out io.Writer) error {
 func chooseMistake(name, route string, given bool) (mistakes.Mistake, string, error) {
 	m, ok := mistakes.Find(name)
 	if !ok {
-		return m, "", usage{withTry(fmt.Errorf("there is no mistake %q", name), "unstale rehearse --break help")}
+		return m, "", usage{withTry(errors.New(noMistake(name)), "unstale rehearse --break help")}
 	}
 	routes := m.Routes()
 	for _, r := range routes {
@@ -51,6 +51,19 @@ func chooseMistake(name, route string, given bool) (mistakes.Mistake, string, er
 		return m, "", usage{withTry(fmt.Errorf("the mistake %s cannot be made on route %s", name, route), "--route with one of %s", strings.Join(routes, ", "))}
 	}
 	return m, routes[0], nil
+}
+
+// noMistake says that a mistake is not known, and which one was probably meant.
+func noMistake(name string) string {
+	var known []string
+	for _, m := range mistakes.All() {
+		known = append(known, m.Name)
+	}
+	text := fmt.Sprintf("there is no mistake %q", name)
+	if hint := nearest.Hint(name, known); hint != "" {
+		text += "; " + hint
+	}
+	return text
 }
 
 // rehearseMistake makes a mistake and explains it. It ends with an error also when all went as foreseen:
@@ -91,20 +104,7 @@ func explanation(f mistakes.Finding) string {
 	}
 	fmt.Fprintf(&b, "lesson    %s\n", f.Lesson)
 	for _, c := range f.Changes {
-		where := c.To
-		switch {
-		case c.Layer == "scp":
-		case c.Layer != "":
-			where = "the " + c.Layer + " policy of " + c.To
-		}
-		preposition := map[string]string{"add": "to", "remove": "from", "set": "in"}[c.Do]
-		fmt.Fprintf(&b, "\n%s in account %s, %s %s:\n", c.Do, c.Account, preposition, where)
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, c.Statement, "", "  "); err != nil {
-			pretty.Write(c.Statement)
-		}
-		b.Write(pretty.Bytes())
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "\n%s", c)
 	}
 	return b.String()
 }

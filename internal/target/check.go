@@ -35,67 +35,100 @@ var shapes = map[Route]shape{
 	States: {needs: []field{stateMachine, distribution}},
 }
 
-// check verifies a target and fills in what follows from the rest.
-func check(t Target) (Target, error) {
-	fail := func(format string, args ...any) (Target, error) {
-		return Target{}, fmt.Errorf("check target %q: "+format, append([]any{t.Name}, args...)...)
+// Fault is one thing that is wrong with a target.
+type Fault struct {
+	Field   string // as in JSON; "name" for the target's name
+	Missing bool   // the route needs the field, and it is not there
+	Text    string
+}
+
+// Check verifies a target, fills in what follows from the rest and lists all that is wrong, the
+// fields that the route needs or does not take first. The target is to be used only without faults.
+func Check(t Target) (Target, []Fault) {
+	var faults []Fault
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, Fault{Field: field, Text: fmt.Sprintf(format, args...)})
 	}
-	if !validName(t.Name) {
-		return fail("a name has 1 to 64 letters, digits, '.', '_' or '-'")
+	if !ValidName(t.Name) {
+		fault("name", "a name has 1 to 64 letters, digits, '.', '_' or '-'")
 	}
 	if t.Route == "" && t.Role != "" {
 		t.Route = Assume
 	}
 	s, known := shapes[t.Route]
 	if !known {
-		return fail("there is no route %q; routes are %s", t.Route, strings.Join(routeNames(), ", "))
+		fault("route", "there is no route %q; routes are %s", t.Route, strings.Join(routeNames(), ", "))
 	}
 	for _, f := range []field{distribution, function, role, externalID, stateMachine} {
-		hasName := func(g field) bool { return g.name == f.name }
-		switch given, needed := f.of(t) != "", slices.ContainsFunc(s.needs, hasName); {
+		switch given, needed, may := f.of(t) != "", has(s.needs, f), has(s.may, f); {
 		case needed && !given:
-			return fail("route %s needs %s", t.Route, f.name)
-		case given && !needed && !slices.ContainsFunc(s.may, hasName):
-			return fail("route %s takes no %s", t.Route, f.name)
+			faults = append(faults, Fault{f.name, true, fmt.Sprintf("route %s needs %s", t.Route, f.name)})
+		case known && given && !needed && !may:
+			fault(f.name, "route %s takes no %s", t.Route, f.name)
 		}
 	}
 	if t.Distribution != "" && !ValidDistribution(t.Distribution) {
-		return fail("%q is not a distribution ID, such as E2EXAMPLE", t.Distribution)
+		fault("distribution", "%q is not a distribution ID, such as E2EXAMPLE", t.Distribution)
 	}
 	if t.ExternalID != "" && !ValidExternalID(t.ExternalID) {
-		return fail("externalId does not have 2 to 1224 letters, digits or any of _+=,.@:/-")
+		fault("externalId", "externalId does not have 2 to 1224 letters, digits or any of _+=,.@:/-")
 	}
 	if t.Account != "" && !validAccount(t.Account) {
-		return fail("account %q does not have 12 digits", t.Account)
+		fault("account", "account %q does not have 12 digits", t.Account)
 	}
-	account, err := owner(t)
+	field, account, err := owner(t)
 	switch {
 	case err != nil:
-		return fail("%w", err)
-	case account != "" && t.Account != "" && t.Account != account:
-		return fail("account is %s, but what is called is in %s", t.Account, account)
-	case account != "":
+		fault(field, "%v", err)
+	case account != "" && validAccount(t.Account) && t.Account != account:
+		fault("account", "account is %s, but what is called is in %s", t.Account, account)
+	case account != "" && t.Account == "":
 		t.Account = account
+	}
+	return t, faults
+}
+
+// check is Check for callers that end at the first fault.
+func check(t Target) (Target, error) {
+	t, faults := Check(t)
+	if len(faults) > 0 {
+		return Target{}, fmt.Errorf("check target %q: %s", t.Name, faults[0].Text)
 	}
 	return t, nil
 }
 
-// owner is the account that the target's ARN names as the distribution's, "" when none does: the
-// invalidator and the role can only serve distributions of their own account. A state machine is in
-// the pipeline's account.
-func owner(t Target) (string, error) {
-	switch t.Route {
-	case Relay:
-		f, err := ParseFunction(t.Function)
-		return f.Account, err
-	case Assume:
-		r, err := ParseRole(t.Role)
-		return r.Account, err
-	case States:
-		_, err := ParseStateMachine(t.StateMachine)
-		return "", err
+func has(fields []field, f field) bool {
+	return slices.ContainsFunc(fields, func(g field) bool { return g.name == f.name })
+}
+
+// Fields lists the fields, as in JSON, that a route needs, and those that it may have besides, of those
+// that not every route takes.
+func Fields(r Route) (needs, may []string) {
+	names := func(fields []field) (all []string) {
+		for _, f := range fields {
+			all = append(all, f.name)
+		}
+		return all
 	}
-	return "", nil
+	return names(shapes[r].needs), names(shapes[r].may)
+}
+
+// owner is the account that the target's ARN names as the distribution's, "" when none does, and the
+// field the ARN stands in: the invalidator and the role can only serve distributions of their own
+// account. A state machine is in the pipeline's account. A field that lacks is not owner's to tell.
+func owner(t Target) (field, account string, err error) {
+	switch {
+	case t.Route == Relay && t.Function != "":
+		f, err := ParseFunction(t.Function)
+		return "function", f.Account, err
+	case t.Route == Assume && t.Role != "":
+		r, err := ParseRole(t.Role)
+		return "role", r.Account, err
+	case t.Route == States && t.StateMachine != "":
+		_, err := ParseStateMachine(t.StateMachine)
+		return "stateMachine", "", err
+	}
+	return "", "", nil
 }
 
 func routeNames() []string {

@@ -36,7 +36,8 @@ func ValidDistribution(s string) bool {
 	return within(s, 64, func(c byte) bool { return digit(c) || 'A' <= c && c <= 'Z' })
 }
 
-func validName(s string) bool {
+// ValidName reports whether s can name a target or a group: 1 to 64 letters, digits, '.', '_' or '-'.
+func ValidName(s string) bool {
 	return within(s, 64, func(c byte) bool {
 		return digit(c) || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '.' || c == '_' || c == '-'
 	})
