@@ -18,6 +18,9 @@ var (
 	documentedStore          = []string{
 		"s3:GetObjectVersion", "s3:PutObjectAcl", "s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation",
 	}
+	// What the pipeline's role is to have as well where none of its actions reads artifacts.
+	documentedRead    = []string{"s3:GetObject"}
+	documentedDecrypt = []string{"kms:Decrypt"}
 	documentedSource  = []string{"codecommit:CancelUploadArchive"}
 	documentedMachine = []string{"states:DescribeStateMachine"}
 )
@@ -59,9 +62,13 @@ func (d *demands) reader(role string) {
 	d.add(role, "UseKeyAsDocumented", crossAccountGuide, documentedKeyUse)
 }
 
-func (d *demands) pipeline() {
+func (d *demands) pipeline(reads bool) {
 	d.add("PipelineBuildRole", "ArtifactsAsDocumented", buildRoleGuide, documentedBuildArtifacts)
 	d.add("PipelineBuildRole", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse)
+	if !reads {
+		d.add("PipelinePolicy", "ArtifactsAsDocumented", serviceRoleGuide, documentedRead)
+		d.add("PipelinePolicy", "UseKeyAsDocumented", crossAccountGuide, documentedDecrypt)
+	}
 	d.add("PipelinePolicy", "ArtifactsAsDocumented", serviceRoleGuide, documentedStore)
 	d.add("PipelinePolicy", "SourceAsDocumented", serviceRoleGuide, documentedSource)
 	d.add("PipelinePolicy", "UseKeyAsDocumented", crossAccountGuide, documentedWriterKeyUse)
@@ -74,14 +81,14 @@ func Demanded() []Demand {
 	base.add("ArtifactsKey", "DeployRoleUsesKeyAsDocumented", crossAccountGuide, documentedKeyUse)
 	same := &demands{template: string(SameAccount)}
 	same.site()
-	same.pipeline()
+	same.pipeline(true)
 	all := append(base.all, same.all...)
 	for _, route := range crossing() {
 		delivery := &demands{template: "delivery-" + string(route)}
 		delivery.site()
 		delivery.reader("DeployRole")
 		pipeline := &demands{template: "pipeline-" + string(route)}
-		pipeline.pipeline()
+		pipeline.pipeline(route == Assume || route == Relay)
 		if route == Direct {
 			delivery.reader("JobActionRole")
 		}

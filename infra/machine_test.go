@@ -158,11 +158,13 @@ func TestErrorsAreRetriedByClass(t *testing.T) {
 		{"CloudFront.AccessDeniedException", never, "Denied"},
 		{"CloudFront.AccessDenied", never, "Denied"},
 		{"CloudFront.NoSuchDistributionException", never, "NoDistribution"},
-		{"CloudFront.InvalidArgumentException", never, "BatchRefused"},
+		{"CloudFront.InvalidArgumentException", never, "IsTheReferenceUsed"},
+		{"CloudFront.InvalidArgument", never, "IsTheReferenceUsed"},
+		{"CloudFront.InvalidationBatchAlreadyExistsException", never, "IsTheReferenceUsed"},
 		{"CloudFront.BatchTooLargeException", never, "BatchRefused"},
 		{"CloudFront.TooManyInvalidationsInProgressException", slow, "TooMany"},
 		{"CloudFront.TooManyInvalidationsInProgress", slow, "TooMany"},
-		{"CloudFront.CloudFrontException", fast, "Unexpected"},
+		{"CloudFront.CloudFrontException", fast, "IsTheReferenceUsed"},
 		{"CloudFront.ServiceUnavailable", fast, "Unexpected"},
 		{"CloudFront.Throttling", fast, "Unexpected"},
 		{"CloudFront.SdkClientException", fast, "Unexpected"},
@@ -189,8 +191,34 @@ func TestALookIsRetriedLikeACreation(t *testing.T) {
 	for _, name := range append(slices.Clone(create.Retry[0].ErrorEquals), "CloudFront.AccessDeniedException", "States.TaskFailed") {
 		retry, next := look.outcome(name)
 		wantRetry, wantNext := create.outcome(name)
+		if wantNext == "IsTheReferenceUsed" { // which a look does not have
+			wantNext = "Unexpected"
+		}
 		if (retry == nil) != (wantRetry == nil) || next != wantNext {
 			t.Errorf("%s: retry %v, then %s; a creation %v, then %s", name, retry, next, wantRetry, wantNext)
+		}
+	}
+}
+
+// A second reference follows from the first, so that it is the execution's too, and there is no third.
+func TestAUsedReferenceIsRenewedOnce(t *testing.T) {
+	states := purgeMachine(t).States
+	prepare, renew, count := states["Prepare"].Parameters, states["Renew"].Parameters, states["CountLooks"].Parameters
+	if prepare["renewed"] != 0.0 || renew["renewed"] != 1.0 || renew["reference.$"] != "States.Format('{}-2', $.batch.reference)" || states["Renew"].Next != "Create" {
+		t.Errorf("it begins with %v, and is renewed to %v", prepare, renew)
+	}
+	want := map[string]any{"Variable": "$.batch.renewed", "NumericGreaterThanEquals": 1.0, "Next": "BatchRefused"}
+	if once := states["IsItRenewed"]; len(once.Choices) != 1 || !maps.Equal(once.Choices[0], want) || once.Default != "Renew" {
+		t.Errorf("it is renewed again: %+v", once)
+	}
+	for _, batch := range []map[string]any{prepare, renew, count} { // each replaces the batch whole
+		var fields []string
+		for key := range batch {
+			fields = append(fields, strings.TrimSuffix(key, ".$"))
+		}
+		slices.Sort(fields)
+		if want := []string{"looks", "quantity", "reference", "renewed"}; !slices.Equal(fields, want) {
+			t.Errorf("the batch becomes %q, want %q", fields, want)
 		}
 	}
 }
@@ -224,7 +252,7 @@ func TestLimitsFitIntoOneAnother(t *testing.T) {
 	if total < 590 || total > 610 {
 		t.Errorf("it looks for %v s; the failure says about 10 minutes", total)
 	}
-	for _, state := range []string{"Create", "Look"} {
+	for _, state := range []string{"Create", "Create", "Look"} { // twice, with a second reference
 		for _, r := range machine.States[state].Retry {
 			delay := r.IntervalSeconds
 			for range int(r.MaxAttempts) {

@@ -1,6 +1,8 @@
 package infra
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodebuild"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodecommit"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
@@ -56,14 +58,23 @@ func (p PipelineProps) artifacts() artifactStore {
 
 // grants lets a role read and write artifacts; documented are the bucket actions its service's guide asks for besides.
 func (s artifactStore) grants(documented []string) []statement {
+	return s.using("ReadAndWriteArtifacts", []string{"s3:GetObject", "s3:PutObject"}, documented,
+		[]string{"kms:Decrypt", "kms:GenerateDataKey"}, documentedWriterKeyUse)
+}
+
+// writes lets the pipeline's role write artifacts where only other roles read them. That it reads as well is then what its
+// guides ask for, and nothing that a release does.
+func (s artifactStore) writes() []statement {
+	return s.using("WriteArtifacts", []string{"s3:PutObject"}, slices.Concat(documentedRead, documentedStore),
+		[]string{"kms:GenerateDataKey"}, slices.Concat(documentedDecrypt, documentedWriterKeyUse))
+}
+
+func (s artifactStore) using(sid string, objects, objectsDocumented, key, keyDocumented []string) []statement {
 	return []statement{
-		{
-			sid: "ReadAndWriteArtifacts", actions: []string{"s3:GetObject", "s3:PutObject"},
-			resources: []string{s.bucketARN + "/*"},
-		},
-		{sid: "ArtifactsAsDocumented", actions: documented, resources: []string{s.bucketARN, s.bucketARN + "/*"}},
-		{sid: "UseArtifactKey", actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, resources: []string{s.keyARN}},
-		{sid: "UseKeyAsDocumented", actions: documentedWriterKeyUse, resources: []string{s.keyARN}},
+		{sid: sid, actions: objects, resources: []string{s.bucketARN + "/*"}},
+		{sid: "ArtifactsAsDocumented", actions: objectsDocumented, resources: []string{s.bucketARN, s.bucketARN + "/*"}},
+		{sid: "UseArtifactKey", actions: key, resources: []string{s.keyARN}},
+		{sid: "UseKeyAsDocumented", actions: keyDocumented, resources: []string{s.keyARN}},
 	}
 }
 
@@ -210,7 +221,11 @@ func pipelinePolicy(props PipelineProps, repositoryARN, projectARN string) map[s
 		},
 		props.deploys(),
 	}
-	statements = append(statements, props.artifacts().grants(documentedStore)...)
+	if props.reads() {
+		statements = append(statements, props.artifacts().grants(documentedStore)...)
+	} else {
+		statements = append(statements, props.artifacts().writes()...)
+	}
 	return document(append(statements, props.Purge.run.statements()...)...)
 }
 
@@ -220,6 +235,12 @@ func (p PipelineProps) deploys() statement {
 		return writeSite(p.SiteBucket)
 	}
 	return statement{sid: "AssumeDeployRole", actions: []string{"sts:AssumeRole"}, resources: []string{p.DeployRoleARN}}
+}
+
+// reads says whether an action reads artifacts with the pipeline's own role: the deploy action, or the purge, whose job
+// carries credentials of the role that runs it.
+func (p PipelineProps) reads() bool {
+	return p.DeployRoleARN == "" || p.Purge.run.release && p.Purge.run.roleARN == ""
 }
 
 // newStart starts the pipeline on a push to the branch.

@@ -76,6 +76,7 @@ func newSameAccount(scope constructs.Construct, env *awscdk.Environment) {
 	output(stack, "DistributionId", "The distribution", *site.Distribution.Ref(), nil)
 	output(stack, "DistributionDomain", "Where viewers find the site", *site.Distribution.AttrDomainName(), nil)
 	output(stack, "SiteBucketName", "Bucket of the site", *site.Bucket.Ref(), nil)
+	output(stack, "ArtifactBucketName", "Bucket of the artifacts", *artifacts.Bucket.Ref(), nil)
 	jobOutputs(stack, job)
 	pipelineOutputs(stack, pipeline)
 	readableIDs(stack)

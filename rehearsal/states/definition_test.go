@@ -44,6 +44,7 @@ var refused = []struct {
 	{"a field of another type", `"Seconds":1`, `"Seconds":"1"`, "InvalidDefinition", "state D, a Wait"},
 	{"an end", `"Seconds":1,"Next":"E"`, `"Seconds":1,"End":true`, "NotEmulated", `"End"`},
 	{"a comparison", `"NumericGreaterThanEquals":3`, `"NumericLessThan":3`, "NotEmulated", "NumericLessThan"},
+	{"an escape in a pattern", `"NumericGreaterThanEquals":3`, `"StringMatches":"a\\*"`, "NotEmulated", "escapes in StringMatches"},
 	{"two comparisons", `"NumericGreaterThanEquals":3`, `"NumericGreaterThanEquals":3,"IsPresent":true`, "InvalidDefinition", "one comparison"},
 	{"no comparison", `"NumericGreaterThanEquals":3,`, ``, "InvalidDefinition", "one comparison"},
 	{"no choices", `"Choices":[{"Variable":"$.x.n","NumericGreaterThanEquals":3,"Next":"C"}]`, `"Choices":[]`, "InvalidDefinition", "no Choices"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,23 @@ func TestExpressions(t *testing.T) {
 			t.Errorf("%s = %s, want %s", tt.expression, got, tt.want)
 		}
 	}
+}
+
+// A pattern means what it means as a regular expression.
+func TestMatchesText(t *testing.T) {
+	for text, want := range map[string]bool{"a caller reference that was used": true, "caller reference": true, "caller  reference": false, "Caller reference": false, "": false} {
+		if got := matchesText("*caller reference*", text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		pattern := rapid.StringOf(rapid.SampledFrom([]rune("ab.*"))).Draw(t, "pattern")
+		text := rapid.StringOf(rapid.SampledFrom([]rune("ab."))).Draw(t, "text")
+		expression := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*") + "$")
+		if got, want := matchesText(pattern, text), expression.MatchString(text); got != want {
+			t.Fatalf("%q matches %q: %v, want %v", pattern, text, got, want)
+		}
+	})
 }
 
 func evaluate(text string, in any) string {

@@ -142,6 +142,45 @@ func secs(list ...int) []time.Duration {
 	return out
 }
 
+// An answer that is lost, and the reference refused when the task tries again: a second reference purges
+// again, and there is no third. Where CloudFront answers as it documents, the first is enough.
+func TestAUsedReference(t *testing.T) {
+	reused := aws(400, "InvalidArgument", "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution.")
+	exists := aws(409, "InvalidationBatchAlreadyExists", "The invalidation batch already exists.")
+	for name, tt := range map[string]struct {
+		create []error
+		made   int
+		err    string
+	}{
+		"as documented":               {nil, 1, ""},
+		"InvalidArgument":             {[]error{states.ErrNoAnswer, reused}, 1, ""},
+		"unknown to the model":        {append([]error{states.ErrNoAnswer}, repeat(exists, 8)...), 1, ""},
+		"the second too":              {[]error{states.ErrNoAnswer, reused, reused}, 0, "BatchRefused"},
+		"the second is throttled":     {append([]error{reused}, repeat(aws(400, "Throttling", "Rate exceeded"), 3)...), 1, ""},
+		"the second has wrong items":  {[]error{reused, aws(400, "InvalidArgument", "bad path")}, 0, "BatchRefused"},
+		"the second finds no such":    {[]error{reused, aws(404, "NoSuchDistribution", "none")}, 0, "NoDistribution"},
+		"unknown, about nothing used": {repeat(aws(500, "InternalError", "broken"), 9), 0, "Unexpected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, w *world) {
+				w.cdn.create = tt.create
+				e := w.run("", time.Hour)
+				if e.Error != tt.err || len(w.cdn.made) != tt.made {
+					t.Fatalf("ended %s %s: %s, with %d invalidations", e.Status, e.Error, e.Cause, len(w.cdn.made))
+				}
+				sum := sha256.Sum256([]byte(e.ARN))
+				want := "unstale-1-" + hex.EncodeToString(sum[:])
+				if len(tt.create) > 0 {
+					want += "-2"
+				}
+				if tt.made == 1 && w.cdn.made[0].Reference != want {
+					t.Errorf("the reference is %s, want %s", w.cdn.made[0].Reference, want)
+				}
+			})
+		})
+	}
+}
+
 // An invalidation that does not complete is left after 200 looks, and the cause says which.
 func TestTooSlow(t *testing.T) {
 	in(t, func(t *testing.T, w *world) {

@@ -2,6 +2,9 @@ package states
 
 import (
 	"encoding/json"
+	"strings"
+
+	"github.com/unstale/unstale/rehearsal/wire"
 )
 
 // passState hands its input on, with a result put into it.
@@ -129,6 +132,7 @@ type rule struct {
 	Variable                 path
 	IsPresent                *bool
 	StringEquals             *string
+	StringMatches            *string // * stands for any text
 	NumericGreaterThanEquals *json.Number
 	Next                     string
 }
@@ -139,13 +143,16 @@ func (s *choiceState) compile() error {
 	}
 	for i, c := range s.Choices {
 		comparisons := 0
-		for _, given := range []bool{c.IsPresent != nil, c.StringEquals != nil, c.NumericGreaterThanEquals != nil} {
+		for _, given := range []bool{c.IsPresent != nil, c.StringEquals != nil, c.StringMatches != nil, c.NumericGreaterThanEquals != nil} {
 			if given {
 				comparisons++
 			}
 		}
 		if comparisons != 1 || c.Variable.text == "" {
 			return invalidDefinition("choice %d needs a Variable and one comparison", i)
+		}
+		if c.StringMatches != nil && strings.Contains(*c.StringMatches, `\`) {
+			return wire.NotEmulated("escapes in StringMatches: %s", *c.StringMatches)
 		}
 	}
 	return nil
@@ -189,12 +196,36 @@ func (c rule) holds(sc scope) (bool, error) {
 		return false, fail("States.Runtime", "Invalid path '%s': The choice state's condition path references an invalid value.", c.Variable.text)
 	case c.StringEquals != nil:
 		return v == *c.StringEquals, nil
+	case c.StringMatches != nil:
+		text, isText := v.(string)
+		return isText && matchesText(*c.StringMatches, text), nil
 	}
 	n, ok := v.(json.Number)
 	if !ok {
 		return false, nil
 	}
 	return !lessThan(n, *c.NumericGreaterThanEquals), nil
+}
+
+// matchesText compares with a pattern whose only wildcard is *, for any number of characters. Source:
+// Developer Guide, "Choice state" (H).
+func matchesText(pattern, text string) bool {
+	first, rest, wild := strings.Cut(pattern, "*")
+	text, ok := strings.CutPrefix(text, first)
+	if !ok || !wild {
+		return ok && text == ""
+	}
+	for {
+		part, after, more := strings.Cut(rest, "*")
+		if !more {
+			return strings.HasSuffix(text, part)
+		}
+		_, text, ok = strings.Cut(text, part)
+		if !ok {
+			return false
+		}
+		rest = after
+	}
 }
 
 func lessThan(a, b json.Number) bool {

@@ -3,8 +3,7 @@
 package ablation
 
 import (
-	"bytes"
-	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,107 +26,110 @@ func TestScenariosSucceed(t *testing.T) {
 		"InvalidArgument":                cloudfront.ReuseInvalidArgument,
 		"InvalidationBatchAlreadyExists": cloudfront.ReuseAlreadyExists,
 	} {
-		t.Run("a known reference is answered "+name, func(t *testing.T) {
-			t.Parallel()
-			w, err := enter(t, reuse, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			playAll(t, w)
-			for _, c := range refused(w.journal) {
-				t.Errorf("refused: %s", c.Reason)
-			}
-		})
+		for _, route := range templates.Routes() {
+			t.Run(route+"/a known reference is answered "+name, func(t *testing.T) {
+				t.Parallel()
+				w, err := enter(t, route, reuse, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				playAll(t, w)
+				for _, c := range refused(w.journal) {
+					t.Errorf("refused: %s", c.Reason)
+				}
+			})
+		}
 	}
 }
 
 func playAll(t *testing.T, w *world) {
 	t.Helper()
-	for _, s := range scenarios {
+	for _, s := range scenariosOf(w.route) {
 		if f := s.play(w, t); f != nil {
 			t.Errorf("scenario %s fails: %v", s.name, f)
 		}
 	}
 }
 
-// otherRoutes are the resources that a template shared by the routes makes for another one: their
-// conditions are false when relay is deployed.
-var otherRoutes = map[string]string{"CallbackRole": "direct", "MachineRole": "states"}
-
-// Every entry of the templates is in the table, or demanded by AWS, or a Deny, or another route's;
-// none is in two.
-func TestEveryGrantIsAccountedFor(t *testing.T) {
-	places := map[grant][]string{}
-	for _, r := range table {
-		places[r.grant] = append(places[r.grant], "the table")
-	}
-	for _, g := range demanded(t) {
-		places[g] = append(places[g], "demanded.json")
-	}
-	for _, e := range entries(t) {
-		if e.deny {
-			places[e.grant] = append(places[e.grant], "the denials")
-		}
-		if otherRoutes[e.resource] != "" {
-			places[e.grant] = append(places[e.grant], "another route")
-		}
-		if got := places[e.grant]; len(got) != 1 {
-			t.Errorf("%s: it is in %q, not in exactly one place", e, got)
-		}
-		delete(places, e.grant)
-	}
-	for g, where := range places {
-		t.Errorf("%s: it is in %q, but the templates do not have it", g, where)
-	}
-}
-
 // Without its grant each row fails where it says, within seconds of the rehearsal's time, and the
 // journal names who was refused what by which layer, and the statement to add.
 func TestEveryGrantIsNeeded(t *testing.T) {
-	all := map[grant]entry{}
-	for _, e := range entries(t) {
-		all[e.grant] = e
-	}
 	for _, r := range table {
-		t.Run(strings.ReplaceAll(r.String(), "/", "."), func(t *testing.T) {
-			t.Parallel()
-			w, scenario, f := r.take(t)
-			if f == nil {
-				t.Fatal("unneeded: every scenario succeeds without it")
-			}
-			t.Logf("%s fails at %s after %v: %s", scenario, f.where, f.took.Round(time.Second), f.says)
-			if scenario != r.scenario || f.where != r.where {
-				t.Errorf("scenario %s fails at %s, want %s at %s", scenario, f.where, r.scenario, r.where)
-			}
-			if says := r.words(); !strings.Contains(f.says, says) {
-				t.Errorf("it does not say %q", says)
-			}
-			r.checkTime(t, f.took)
-			r.checkRefusals(t, all[r.grant], refused(w.journal))
-		})
+		for _, route := range r.on {
+			e := r.entry(t, route)
+			t.Run(route+"/"+strings.ReplaceAll(e.String(), "/", "."), func(t *testing.T) {
+				t.Parallel()
+				w, scenario, f := e.take(t, route)
+				if f == nil {
+					t.Fatal("unneeded: every scenario succeeds without it")
+				}
+				t.Logf("%s fails at %s after %v: %s", scenario, f.where, f.took.Round(time.Second), f.says)
+				if route == r.on[0] && len(r.same) > 0 {
+					t.Logf("the statement is the same on %s", strings.Join(r.same, ", "))
+				}
+				if scenario != r.scenario || f.where != r.where {
+					t.Errorf("scenario %s fails at %s, want %s at %s", scenario, f.where, r.scenario, r.where)
+				}
+				if says := r.words(); !strings.Contains(f.says, says) {
+					t.Errorf("it does not say %q", says)
+				}
+				r.checkTime(t, f.took)
+				r.checkRefusals(t, w, e.layer)
+			})
+		}
 	}
 }
 
-// take deploys the templates without the grant and plays the scenarios until one fails.
-func (r row) take(t *testing.T) (w *world, scenario string, f *failed) {
+// take deploys the route without the grant and plays the scenarios until one fails.
+func (g grant) take(t *testing.T, route string) (w *world, scenario string, f *failed) {
 	t.Helper()
-	w, err := enter(t, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
-		if name == r.template {
-			return r.without(t, text)
+	w, err := enter(t, route, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
+		if name == g.template {
+			return g.without(t, text)
 		}
 		return text
 	})
 	if err != nil {
 		_, stack, _ := strings.Cut(err.Error(), "create stack unstale-")
 		stack, _, _ = strings.Cut(stack, ":")
-		return w, deployment, &failed{where: "stack " + stack, says: err.Error()}
+		return w, deployment, &failed{where: "stack " + partOf(stack), says: err.Error()}
 	}
-	for _, s := range scenarios {
+	for _, s := range scenariosOf(route) {
 		if f := s.play(w, t); f != nil {
 			return w, s.name, f
 		}
 	}
 	return w, "", nil
+}
+
+// A statement that several routes have is taken out on one; on each of the others it is used as well:
+// the one who would be refused was allowed the action.
+func TestTheSameStatementIsUsedOnEveryRoute(t *testing.T) {
+	for _, route := range templates.Routes() {
+		t.Run(route, func(t *testing.T) {
+			t.Parallel()
+			w, err := enter(t, route, cloudfront.ReuseAlreadyExists, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			playAll(t, w)
+			for _, r := range table {
+				if r.by == "" || !slices.Contains(r.same, route) {
+					continue
+				}
+				if !slices.ContainsFunc(w.journal.Calls(), func(c journal.Call) bool {
+					return c.Decision == "allow" && c.Action == r.action && r.calls(c)
+				}) {
+					t.Errorf("%s: %s never asks for it", r.grant.on(route), r.by)
+				}
+			}
+		})
+	}
+}
+
+// calls says whether a call is of the one who the row says is refused.
+func (r row) calls(c journal.Call) bool {
+	return c.Principal == r.by || strings.Contains(c.Principal, ":assumed-role/"+r.by+"/")
 }
 
 func (r row) words() string {
@@ -153,8 +155,9 @@ func (r row) checkTime(t *testing.T, took time.Duration) {
 }
 
 // checkRefusals looks for the refusal of the missing action, and lets no other pass.
-func (r row) checkRefusals(t *testing.T, e entry, calls []journal.Call) {
+func (r row) checkRefusals(t *testing.T, w *world, layer string) {
 	t.Helper()
+	calls := refused(w.journal)
 	if r.by == "" {
 		if len(calls) > 0 {
 			t.Errorf("refused, though no call should be decided: %v", calls)
@@ -164,21 +167,21 @@ func (r row) checkRefusals(t *testing.T, e entry, calls []journal.Call) {
 	if len(calls) == 0 {
 		t.Fatal("the journal has no refusal")
 	}
-	account := story.PipelineAccount
+	account, there := story.AccountsOf(w.route)
 	if r.template == delivery {
-		account = story.DeliveryAccount
+		account = there
 	}
 	for _, c := range calls {
-		if c.Action != r.action || c.Statement != e.layer {
-			t.Errorf("%s is refused by the layer %s, want only %s by %s", c.Action, c.Statement, r.action, e.layer)
+		if c.Action != r.action || c.Statement != layer {
+			t.Errorf("%s is refused by the layer %s, want only %s by %s", c.Action, c.Statement, r.action, layer)
 		}
-		if c.Principal != r.by && !strings.Contains(c.Principal, ":assumed-role/"+r.by+"/") {
+		if !r.calls(c) {
 			t.Errorf("the refused caller is %s, want %s", c.Principal, r.by)
 		}
 		if !strings.HasPrefix(c.Resource, "arn:aws:") && (c.Resource != "*" || !withoutResource[r.action]) {
 			t.Errorf("the refused resource is %q", c.Resource)
 		}
-		checkRemedy(t, c, account, e.layer)
+		checkRemedy(t, c, account, layer)
 	}
 }
 
@@ -226,40 +229,28 @@ func checkRemedy(t *testing.T, c journal.Call, account, layer string) {
 // no call is refused, so that none of these grants was asked for, alone or together. Were one asked
 // for, the journal would name it.
 func TestDemandedGrantsAreNotExercised(t *testing.T) {
-	list := demanded(t)
-	w, err := enter(t, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
-		for _, g := range list {
-			if g.template == name {
-				text = g.without(t, text)
+	for _, route := range templates.Routes() {
+		t.Run(route, func(t *testing.T) {
+			t.Parallel()
+			list := demanded(t, route)
+			w, err := enter(t, route, cloudfront.ReuseAlreadyExists, func(name string, text []byte) []byte {
+				for _, g := range list {
+					if g.template == name && g.role == "" { // with the action its roles are gone
+						text = g.without(t, text)
+					}
+				}
+				return text
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		return text
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	playAll(t, w)
-	for _, c := range refused(w.journal) {
-		t.Errorf("%s is exercised: move it from demanded.json to the table: %s", c.Action, c.Reason)
-	}
-	t.Logf("%d grants are not exercised", len(list))
-}
-
-func demanded(t *testing.T) []grant {
-	t.Helper()
-	listed, err := templates.Demanded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []grant
-	for _, d := range listed {
-		for _, name := range templateNames {
-			if d.Template == name {
-				all = append(all, grant{d.Template, d.LogicalID, d.Sid, d.Action})
+			playAll(t, w)
+			for _, c := range refused(w.journal) {
+				t.Errorf("%s is exercised: move it from demanded.json to the table: %s", c.Action, c.Reason)
 			}
-		}
+			t.Logf("%d grants are not exercised", len(list))
+		})
 	}
-	return all
 }
 
 // refused are the calls that were denied.
@@ -269,50 +260,6 @@ func refused(j *journal.Journal) []journal.Call {
 		if c.Decision != "allow" {
 			out = append(out, c)
 		}
-	}
-	return out
-}
-
-// Taking a grant out takes out that grant alone.
-func TestWithoutChangesNothingElse(t *testing.T) {
-	for _, name := range templateNames {
-		text, err := templates.Get(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := entriesOf(name, decode(t, text))
-		for _, e := range all {
-			left := entriesOf(name, decode(t, e.without(t, text)))
-			want := map[grant]bool{}
-			for _, other := range all {
-				want[other.grant] = other != e
-			}
-			for _, other := range left {
-				if !want[other.grant] && other.action != "sts:TagSession" {
-					t.Errorf("without %s there is %s", e, other)
-				}
-				delete(want, other.grant)
-			}
-			delete(want, e.grant)
-			if len(want) > 0 {
-				t.Errorf("without %s these are gone too: %v", e, want)
-			}
-		}
-		if !bytes.Equal(canonical(t, text), canonical(t, encode(t, decode(t, text)))) {
-			t.Errorf("template %s is not written back as it was", name)
-		}
-	}
-}
-
-func canonical(t *testing.T, text []byte) []byte {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
-		t.Fatal(err)
-	}
-	out, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return out
 }

@@ -1,62 +1,68 @@
 package ablation
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/unstale/unstale/iam"
-	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/templates"
 )
 
 // The Deny statements allow nothing that a release could miss. Each is shown to stop what it is there
 // for: the bucket's policy as deployed decides a request over plain HTTP by somebody who may do
-// everything, with the statement and without it.
+// everything, with the statement and without it; and its condition lets HTTPS pass.
 func TestEveryDenialIsNeeded(t *testing.T) {
-	t.Parallel()
-	w, err := enter(t, cloudfront.ReuseDocumented, nil)
+	for _, route := range templates.Routes() {
+		t.Run(route, func(t *testing.T) {
+			t.Parallel()
+			checkDenials(t, route)
+		})
+	}
+}
+
+func checkDenials(t *testing.T, route string) {
+	w, err := enter(t, route, cloudfront.ReuseDocumented, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	buckets := map[string][2]string{
-		"ArtifactsBucketPolicy": {story.PipelineAccount, w.Outputs["ArtifactBucketName"]},
-		"SiteBucketPolicy":      {story.DeliveryAccount, w.Outputs["SiteBucketName"]},
-	}
-	for _, e := range entries(t) {
+	for _, e := range entries(t, route) {
 		if !e.deny {
 			continue
 		}
-		at, known := buckets[e.resource]
-		if !known {
+		if e.layer != "resource" {
 			t.Errorf("%s: nobody shows what this Deny is for", e)
 			continue
 		}
-		account, bucket := at[0], at[1]
-		out, err := s3.NewFromConfig(w.Config(account), func(o *s3.Options) { o.UsePathStyle = true }).
-			GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: &bucket})
-		if err != nil {
-			t.Fatal(err)
-		}
-		policy, err := iam.Parse([]byte(*out.Policy))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request := iam.Request{
-			Principal: iam.Principal{ARN: "arn:aws:iam::" + account + ":root", Account: account},
-			Action:    "s3:GetObject", Resource: "arn:aws:s3:::" + bucket + "/index.html", ResourceAccount: account,
-			Context: map[string][]string{"aws:SecureTransport": {"false"}},
-		}
-		decide := func() iam.Decision {
-			return iam.Decide(request, iam.Policies{Kind: iam.ResourcePolicy, Resource: &iam.Policy{Name: e.resource, Document: policy}})
-		}
-		if d := decide(); d.Allowed || !d.Explicit || d.Statement != e.sid {
-			t.Errorf("%s: plain HTTP is decided %+v", e, d)
-		}
-		policy.Statements = slices.DeleteFunc(policy.Statements, func(s iam.Statement) bool { return s.Sid == e.sid })
-		if d := decide(); !d.Allowed {
-			t.Errorf("%s: even without it plain HTTP is refused: %s", e, d.Reason)
-		}
+		checkDenial(t, w.policyAt(t, e), e)
+	}
+}
+
+func checkDenial(t *testing.T, p deployedPolicy, e entry) {
+	t.Helper()
+	i := slices.IndexFunc(p.document.Statements, func(s iam.Statement) bool { return s.Sid == e.sid })
+	condition := p.document.Statements[i].Condition
+	if want := (iam.Conditions{"Bool": {"aws:SecureTransport": {"false"}}}); !reflect.DeepEqual(condition, want) {
+		t.Errorf("%s: its condition is %v, and only %v is shown to be needed", e, condition, want)
+	}
+	plain := iam.Request{
+		Principal: iam.Principal{ARN: "arn:aws:iam::" + p.account + ":root", Account: p.account},
+		Action:    "s3:GetObject", Resource: p.arn + "/index.html", ResourceAccount: p.account,
+		Context: map[string][]string{"aws:SecureTransport": {"false"}},
+	}
+	secure := carrying(plain, "aws:SecureTransport", "true")
+	if d := p.decide(plain); d.Allowed || !d.Explicit || d.Statement != e.sid {
+		t.Errorf("%s: plain HTTP is decided %+v", e, d)
+	}
+	if d := p.decide(secure); !d.Allowed {
+		t.Errorf("%s: HTTPS is refused: %s", e, d.Reason)
+	}
+	if d := p.without(i, "Bool", "aws:SecureTransport").decide(secure); d.Allowed {
+		t.Errorf("%s: without its condition HTTPS is allowed all the same", e)
+	}
+	p.document.Statements = slices.Delete(slices.Clone(p.document.Statements), i, i+1)
+	if d := p.decide(plain); !d.Allowed {
+		t.Errorf("%s: even without it plain HTTP is refused: %s", e, d.Reason)
 	}
 }

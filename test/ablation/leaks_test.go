@@ -38,13 +38,13 @@ func TestCredentialsAreNowhere(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()
-			w, err := enter(t, cloudfront.ReuseDocumented, func(_ string, text []byte) []byte {
+			w, err := enter(t, "relay", cloudfront.ReuseDocumented, func(_ string, text []byte) []byte {
 				return withParameters(t, text, tt.parameters)
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			terminal := w.narrate()
+			shownTo := w.narrate()
 			secrets := &collector{secrets: map[string]string{marker: "the password"}}
 			if tt.quotes.Service != "" {
 				tt.quotes.Do = secrets.quote(w)
@@ -56,7 +56,7 @@ func TestCredentialsAreNowhere(t *testing.T) {
 			if !strings.Contains(shown["the pipeline"], tt.says) {
 				t.Errorf("the pipeline does not show %q: %v", tt.says, f)
 			}
-			shown["the terminal"] = terminal()
+			shown["the terminal"] = shownTo()
 			w.until(t, "the job function's log", func() bool {
 				lines := readLog(t, w, story.PipelineAccount, "/aws/lambda/"+job)
 				return len(lines) > 0 && strings.HasPrefix(lines[len(lines)-1].Message, "REPORT ")
@@ -87,7 +87,7 @@ func withParameters(t *testing.T, text []byte, parameters string) []byte {
 func (w *world) narrate() func() string {
 	var mu sync.Mutex
 	var out bytes.Buffer
-	n := story.NewNarrator(writer(func(p []byte) (int, error) {
+	n := story.NewNarrator(terminal(func(p []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		return out.Write(p)
@@ -101,9 +101,9 @@ func (w *world) narrate() func() string {
 	}
 }
 
-type writer func([]byte) (int, error)
+type terminal func([]byte) (int, error)
 
-func (w writer) Write(p []byte) (int, error) { return w(p) }
+func (w terminal) Write(p []byte) (int, error) { return w(p) }
 
 // show gathers every output of the current release.
 func show(t *testing.T, w *world) map[string]string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ const (
 // world is both accounts with the templates deployed, and what a scenario needs to meddle.
 type world struct {
 	*story.Stage
+	route    string
+	reuse    cloudfront.Reuse
 	journal  *journal.Journal
 	script   *faults.Script
 	releases int
@@ -40,14 +43,14 @@ type world struct {
 	abandon context.CancelCauseFunc // ends the wait for a pipeline that will never start
 }
 
-// enter deploys the templates, each as change leaves it. The world comes back also with an error: its
+// enter deploys a route, each template as change leaves it. The world comes back also with an error: its
 // journal tells why.
-func enter(t *testing.T, reuse cloudfront.Reuse, change func(name string, text []byte) []byte) (*world, error) {
+func enter(t *testing.T, route string, reuse cloudfront.Reuse, change func(name string, text []byte) []byte) (*world, error) {
 	t.Helper()
-	w := &world{script: &faults.Script{}}
+	w := &world{route: route, reuse: reuse, script: &faults.Script{}}
 	var err error
 	w.Stage, err = story.Set(t.Context(), story.Options{
-		Route: "relay", Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
+		Route: route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
 		World: func(o *rehearsal.Options) { o.Faults, o.Invalidation.Reuse = w.script, reuse },
 		Observe: func(r *rehearsal.World) {
 			w.journal = r.Journal()
@@ -128,6 +131,15 @@ type scenario struct {
 	play func(*world, *testing.T) *failed
 }
 
+// scenariosOf a route. Route states has no job function that could die: CodePipeline watches a machine,
+// which keeps its state, and can only lose an answer.
+func scenariosOf(route string) []scenario {
+	if route == "states" {
+		return slices.Concat(scenarios[:3], []scenario{{"lost", (*world).lost}})
+	}
+	return scenarios
+}
+
 // scenarios in the order in which they are played, on one world.
 var scenarios = []scenario{
 	{"green", (*world).green},     // a release reaches every viewer
@@ -160,14 +172,14 @@ func (w *world) seen(t *testing.T) *failed {
 func (w *world) failure(t *testing.T) *failed {
 	w.script.Clear()
 	w.script.Add(faults.Rule{
-		Function: invalidator, Operation: "CreateInvalidation", Do: faults.Fail(400, "InvalidArgument", "The argument is not valid."),
+		Service: cloudfront.SigningName, Operation: "CreateInvalidation", Do: faults.Fail(400, "InvalidArgument", "The argument is not valid."),
 	})
 	_, f := w.release(t)
 	w.script.Clear()
 	switch {
 	case f == nil:
 		return &failed{where: "Deliver/Purge", says: "it succeeded although CloudFront refused"}
-	case strings.Contains(f.says, "InvalidArgument"):
+	case strings.Contains(f.says, "InvalidArgument"), strings.Contains(f.says, "BatchRefused"):
 		return nil // what the job was to say
 	}
 	return f
@@ -177,7 +189,7 @@ func (w *world) replay(t *testing.T) *failed {
 	w.script.Clear()
 	before := w.created()
 	w.script.Add(faults.Rule{
-		Function: invalidator, Operation: "CreateInvalidation", To: 1,
+		Service: cloudfront.SigningName, Operation: "CreateInvalidation", To: 1,
 		Do: func(s *faults.Script, _ faults.Call, x front.Exchange) {
 			x.Next.ServeHTTP(x.Writer, x.Request)
 			s.Kill(job)
@@ -197,14 +209,54 @@ func (w *world) replay(t *testing.T) *failed {
 	return w.seen(t)
 }
 
-// logs looks whether the build and both functions have written their logs. A log that may not be
+// lost plays a machine whose task loses CloudFront's answer and tries again. It may not list, so where
+// CloudFront refuses the reference it knows, the machine purges once more.
+func (w *world) lost(t *testing.T) *failed {
+	w.script.Clear()
+	before := w.created()
+	w.script.Add(faults.Rule{Service: cloudfront.SigningName, Operation: "CreateInvalidation", To: 1, Do: faults.Lose()})
+	_, f := w.release(t)
+	struck := w.script.Struck()
+	w.script.Clear()
+	want := 2
+	if w.reuse == cloudfront.ReuseDocumented {
+		want = 1
+	}
+	switch made := w.created() - before; {
+	case f != nil:
+		return f
+	case len(struck) != 1:
+		t.Fatalf("the answer was lost at %v, not once", struck)
+	case made != want:
+		return &failed{where: "Deliver/Purge", says: fmt.Sprintf("%d invalidations were made, not %d", made, want)}
+	}
+	return w.seen(t)
+}
+
+// writer is a role that writes a log.
+type writer struct{ account, role, group string }
+
+// writersOf are a route's build and functions.
+func writersOf(route string) []writer {
+	pipeline, delivery := story.AccountsOf(route)
+	all := []writer{{pipeline, "unstale-build", "/aws/codebuild/unstale"}}
+	switch route {
+	case "states":
+		return all
+	case "direct":
+		pipeline = delivery // that is where the job function runs
+	}
+	all = append(all, writer{pipeline, job, "/aws/lambda/" + job})
+	if route == "relay" {
+		all = append(all, writer{delivery, invalidator, "/aws/lambda/" + invalidator})
+	}
+	return all
+}
+
+// logs looks whether the build and the functions have written their logs. A log that may not be
 // written is lost in silence, as on AWS; only the journal knows.
 func (w *world) logs(t *testing.T) *failed {
-	for _, writer := range []struct{ account, role, group string }{
-		{story.PipelineAccount, "unstale-build", "/aws/codebuild/unstale"},
-		{story.PipelineAccount, job, "/aws/lambda/" + job},
-		{story.DeliveryAccount, invalidator, "/aws/lambda/" + invalidator},
-	} {
+	for _, writer := range writersOf(w.route) {
 		lost := ""
 		w.until(t, "the log of "+writer.role, func() bool {
 			lost = w.refusedLog(writer.role)

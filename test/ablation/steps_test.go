@@ -27,7 +27,7 @@ type step struct {
 // soon as there is one, the reference: so the logs of two accounts can be read side by side.
 func TestLogsTellEachStep(t *testing.T) {
 	t.Parallel()
-	w, err := enter(t, cloudfront.ReuseDocumented, nil)
+	w, err := enter(t, "relay", cloudfront.ReuseDocumented, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
