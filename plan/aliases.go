@@ -19,26 +19,30 @@ const (
 // indexName is the name of index documents.
 const indexName = "index.html"
 
-// aliases judges the other URLs under which a changed key is served: "/" for the default root object,
-// and what functions or a bucket's website make of index documents and pages. It reports whether
-// there is one.
+// aliases judges the other URLs under which a changed key is served, and reports whether there is one.
 func (s *survey) aliases(i int, name, path string, row site.Row, what site.What) (served bool) {
-	judge := func(v *view, at spelling, as role) {
+	s.others(i, name, path, func(v *view, at spelling, as role) {
 		s.url([]*view{v}, at, row, what, as)
 		served = true
-	}
+	})
+	return served
+}
+
+// others finds the URLs besides its own under which a key is served: "/" for the default root object,
+// and what functions or a bucket's website make of index documents and pages.
+func (s *survey) others(i int, name, path string, found func(v *view, at spelling, as role)) {
 	if s.root != "" && path == s.root {
 		if v := s.view(""); v.ours[i] {
-			judge(v, spelling{}, rootURL)
+			found(v, spelling{}, rootURL)
 		}
 	}
 	at := func(path string, as role, r Rewrite) {
 		alias := s.speller.spell(path)
 		if v := s.view(alias.asked); v.ours[i] && (v.rewrites[r] || as == indexURL && s.mounts[i].website) {
-			judge(v, alias, as)
+			found(v, alias, as)
 		}
 	}
-	if dir, found := strings.CutSuffix(name, indexName); found && (dir == "" || dir[len(dir)-1] == '/') {
+	if dir, index := strings.CutSuffix(name, indexName); index && (dir == "" || dir[len(dir)-1] == '/') {
 		if dir != "" || s.root != path { // else "/" was judged as the root
 			at(dir, indexURL, RewriteIndex)
 		}
@@ -46,10 +50,9 @@ func (s *survey) aliases(i int, name, path string, row site.Row, what site.What)
 			at(dir[:len(dir)-1], indexURL, RewriteIndex)
 		}
 	}
-	if page, found := strings.CutSuffix(name, ".html"); found && page != "" && page[len(page)-1] != '/' {
+	if page, html := strings.CutSuffix(name, ".html"); html && page != "" && page[len(page)-1] != '/' {
 		at(page, cleanURL, RewriteHTML)
 	}
-	return served
 }
 
 // page notes what a changed key means where it is the page of an error.
@@ -87,8 +90,8 @@ func (s *survey) fallbacks() {
 		return
 	}
 	routes := s.in.Routes
-	if s.root == "" {
-		routes = append([]string{"/"}, routes...) // nothing is served there but errors
+	if !s.rooted {
+		routes = append([]string{"/"}, routes...)
 	}
 	for _, route := range routes {
 		certain, cone := route, false
@@ -106,10 +109,13 @@ func (s *survey) fallbacks() {
 // hidden notes whether a behavior whose function may do anything to URIs could have cached what a
 // key had: under which URL is not known.
 func (s *survey) hidden(v *view, row site.Row, what site.What) {
-	if v.touched || hashed(row.Key) && what != site.Modified {
+	if v.touched || what != site.Modified && named(row) {
 		return
 	}
 	life, missing := s.lives([]*view{v}, row, what)
+	if what == site.Unchanged || what == site.Added {
+		life = v.outlives(row)
+	}
 	v.touched = life > shortLife || missing > s.in.patience()
 	if !v.touched {
 		s.wait = max(s.wait, life, missing)

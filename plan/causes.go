@@ -14,15 +14,19 @@ const (
 	changed cause = iota
 	removed
 	errorCached // the key is new
+	outlived    // the content is the same, but less long to be kept
 	rootChanged
 	rootRemoved
 	rootNew
+	rootOutlived
 	indexChanged
 	indexRemoved
 	indexNew
+	indexOutlived
 	cleanChanged
 	cleanRemoved
 	cleanNew
+	cleanOutlived
 	spelledTwice
 	fallbackChanged
 	websiteError
@@ -38,9 +42,14 @@ func (r role) cause(what site.What) cause {
 		which = removed
 	case site.Added:
 		which = errorCached
+	case site.Unchanged:
+		which = outlived
 	}
-	return cause(r)*3 + which
+	return cause(r)*4 + which
 }
+
+// longer is what a Cache-Control that changed means.
+const longer = "changed, and what is cached is kept for longer than it says now"
 
 // text says why, as a clause about the URL. ttl is how long errors for missing keys stay cached.
 func (d demand) text(ttl time.Duration) string {
@@ -52,6 +61,10 @@ func (d demand) text(ttl time.Duration) string {
 		return "it was removed"
 	case errorCached:
 		return "it " + isNew
+	case outlived:
+		return "its Cache-Control " + longer
+	case rootOutlived, indexOutlived, cleanOutlived:
+		return fmt.Sprintf("it serves %s, whose Cache-Control %s", d.key, longer)
 	case rootChanged, indexChanged, cleanChanged:
 		return fmt.Sprintf("it serves %s, which changed", d.key)
 	case rootRemoved, indexRemoved, cleanRemoved:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -133,6 +134,12 @@ func (d *Distribution) origin(id string) (Origin, bool) {
 		}
 	}
 	return Origin{}, false
+}
+
+// reads reports whether any behavior reads an origin.
+func (d *Distribution) reads(id string) bool {
+	reads := func(b Behavior) bool { return slices.Contains(b.Origins, id) }
+	return reads(d.Default) || slices.ContainsFunc(d.Behaviors, reads)
 }
 
 // matches compares a path without its leading "/" with a behavior's pattern: "*" stands for any

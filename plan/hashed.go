@@ -1,6 +1,11 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/unstale/unstale/site"
+)
 
 // assetTypes are the extensions of what bundlers name by content.
 const assetTypes = " js mjs css map wasm woff woff2 ttf otf eot png jpg jpeg gif webp avif svg ico mp4 webm mp3 "
@@ -23,6 +28,12 @@ func hashed(key string) bool {
 	}
 	// Base64 for URLs holds "-" and "_": what Vite puts behind the last "-" is 8 characters.
 	return len(stem) > 9 && stem[len(stem)-9] == '-' && isHash(stem[len(stem)-8:])
+}
+
+// named reports whether a key is named by content, as far as known releases do not prove it wrong.
+func named(row site.Row) bool {
+	last := row.Any()
+	return hashed(row.Key) && !slices.ContainsFunc(row.Old, func(o *site.Object) bool { return o != nil && !o.Same(*last) })
 }
 
 // isHash reports whether a part of a name is 8 to 64 hex digits that hold both digits and letters, or

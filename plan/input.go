@@ -69,12 +69,12 @@ type mount struct {
 	website bool
 }
 
-// mounts lists how the release is served: by every origin that reads its bucket, and when none is
-// known to, by every origin there is.
+// mounts lists how the release is served: by every origin of a behavior that reads its bucket, and
+// when none is known to, by every origin there is.
 func (in *Input) mounts() []mount {
 	var ours []Origin
 	for _, o := range in.Distribution.Origins {
-		if o.Bucket != "" && (in.Bucket == "" || o.Bucket == in.Bucket) {
+		if o.Bucket != "" && (in.Bucket == "" || o.Bucket == in.Bucket) && in.Distribution.reads(o.ID) {
 			ours = append(ours, o)
 		}
 	}

@@ -35,6 +35,7 @@ type survey struct {
 	pages   map[string][]ErrorResponse // by encoded path, without the leading "/"
 	by      []*view                    // scratch space
 	root    string                     // path of the default root object
+	rooted  bool                       // it has always been there, so that "/" never was an error
 
 	inOrder []spot // sorted strictly
 	aside   []spot // all others
@@ -94,11 +95,8 @@ func (s *survey) run() {
 
 // row judges one key wherever it is served.
 func (s *survey) row(row site.Row) {
-	what := row.What()
-	if row.New == nil && !s.in.Deletes {
-		// It is still in the bucket, as the last deploy that had it left it.
-		row.New = row.Any()
-		what = row.What()
+	row, what, stays := s.deployed(row)
+	if stays {
 		s.left.add(staysServed, row.Key, 0)
 	}
 	if what == site.Modified && slices.ContainsFunc(row.Old, func(o *site.Object) bool { return o != nil && o.Kind() != row.New.Kind() }) {
@@ -113,22 +111,43 @@ func (s *survey) row(row site.Row) {
 	}
 }
 
-// mounted judges one key as one mount serves it, and reports whether it does.
-func (s *survey) mounted(i int, row site.Row, what site.What) bool {
-	m := &s.mounts[i]
-	name, found := strings.CutPrefix(row.Key, m.cut)
+// deployed is a row as the deploy left it, and whether the bucket holds a key that the release lacks.
+func (s *survey) deployed(row site.Row) (_ site.Row, what site.What, stays bool) {
+	if row.New == nil && !s.in.Deletes {
+		// It is still in the bucket, as the last deploy that had it left it.
+		row.New, stays = row.Any(), true
+	}
+	return row, row.What(), stays
+}
+
+// name is what a key is called below a mount's origin path; found is false where it lies elsewhere.
+func (s *survey) name(m *mount, key string) (name string, found bool) {
+	name, found = strings.CutPrefix(key, m.cut)
 	if !found || name == "" && (m.cut == "" || s.root != "") {
-		return false // a key that is the origin path and "/" is what "/" serves, without a root object
+		return "", false // a key that is the origin path and "/" is what "/" serves, without a root object
 	}
 	if m.add != "" {
 		name = m.add + name
 	}
+	return name, true
+}
+
+// mounted judges one key as one mount serves it, and reports whether it does.
+func (s *survey) mounted(i int, row site.Row, what site.What) bool {
+	m := &s.mounts[i]
+	name, found := s.name(m, row.Key)
+	if !found {
+		return false
+	}
 	spelled := s.speller.spell(name)
+	if s.root != "" && spelled.path == s.root && row.New != nil && !slices.Contains(row.Old, nil) && s.view("").ours[i] {
+		s.rooted = true
+	}
 	by := s.by[:0]
 	if v := s.view(spelled.asked); v.ours[i] {
 		by = append(by, v)
 	}
-	if what == site.Unchanged { // unchanged objects count under their own URL only
+	if what == site.Unchanged && !recontrolled(row) { // unchanged objects count under their own URL only
 		s.by = by
 		if len(by) == 0 {
 			return false
@@ -152,7 +171,9 @@ func (s *survey) mounted(i int, row site.Row, what site.What) bool {
 	s.by = by
 	if len(by) > 0 {
 		s.url(by, spelled, row, what, primary)
-		s.page(m, spelled.path, row.Key)
+		if what != site.Unchanged {
+			s.page(m, spelled.path, row.Key)
+		}
 	}
 	return s.aliases(i, name, spelled.path, row, what) || len(by) > 0
 }
@@ -188,21 +209,61 @@ func (v *view) lifetime(o *site.Object) time.Duration {
 func (s *survey) url(by []*view, at spelling, row site.Row, what site.What, as role) {
 	switch what {
 	case site.Unchanged:
-		if as == primary && by[0].lifetime(row.New) > shortLife {
+		if !s.outlived(by, at, row, as) && as == primary && by[0].lifetime(row.New) > shortLife {
 			s.mark(spot{at.path, fresh})
 		}
-	case site.Added:
-		s.added(by, at, row, as)
+	case site.Added: // a pending release may have had it
+		if !s.outlived(by, at, row, as) {
+			s.added(by, at, row, as)
+		}
 	case site.Modified, site.Removed:
 		s.replaced(by, at, row, what, as)
 	}
+}
+
+// recontrolled reports whether caches may hold an object with another Cache-Control than it has now.
+func recontrolled(row site.Row) bool {
+	return slices.ContainsFunc(row.Old, func(o *site.Object) bool {
+		return o != nil && (o.CacheControl != row.New.CacheControl || o.CacheKnown != row.New.CacheKnown)
+	})
+}
+
+// outlives is how long caches may keep what a key had, where that is longer than its object says
+// now; 0 elsewhere.
+func (v *view) outlives(row site.Row) time.Duration {
+	var longest time.Duration
+	for _, old := range row.Old {
+		if old != nil {
+			longest = max(longest, v.lifetime(old))
+		}
+	}
+	if longest <= v.lifetime(row.New) {
+		return 0
+	}
+	return longest
+}
+
+// outlived demands a URL that has nothing new to serve, but is kept for longer than it says now: the
+// next release will go by what it says. It reports whether there is one to demand.
+func (s *survey) outlived(by []*view, at spelling, row site.Row, as role) bool {
+	for _, v := range by {
+		old := v.outlives(row)
+		if old > shortLife {
+			s.demand(by, at, row.Key, as.cause(site.Unchanged))
+			return true
+		}
+		s.wait = max(s.wait, old)
+	}
+	return false
 }
 
 // added judges a URL that had nothing to serve when some known release was there.
 func (s *survey) added(by []*view, at spelling, row site.Row, as role) {
 	ttl := s.d.missingTTL()
 	switch {
-	case hashed(row.Key):
+	case hashed(row.Key) && (ttl == 0 || !s.in.Deletes && row.Any() == nil):
+		// Where deploys delete, it may have been there before: pages of that release ask for it in
+		// vain until a rollback brings it back.
 		s.leave(as, newAsset, row.Key, 0)
 	case ttl > s.in.patience():
 		s.demand(by, at, row.Key, as.cause(site.Added))
@@ -238,7 +299,7 @@ func (s *survey) lives(by []*view, row site.Row, what site.What) (life, missing 
 func (s *survey) replaced(by []*view, at spelling, row site.Row, what site.What, as role) {
 	life, missing := s.lives(by, row, what)
 	switch {
-	case what == site.Removed && hashed(row.Key):
+	case what == site.Removed && named(row):
 		s.leave(as, goneAsset, row.Key, 0)
 	case life > shortLife:
 		s.demand(by, at, row.Key, as.cause(what))

@@ -1,7 +1,6 @@
 package viewer
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -9,42 +8,203 @@ import (
 	"github.com/unstale/unstale/site"
 )
 
-// Expect makes the expectations of a release: of the distribution's entry points and of the paths
-// somebody wants verified, each once. snapshot is what the release holds, nil when that is not known.
-//
-// "/" and paths that are no key of the release (routes of a single-page app) have to serve the root
-// object. A path like "/docs/" for which the release holds "docs/index.html" might serve either, so
-// only its age is judged.
-func Expect(d plan.Distribution, verify []string, snapshot site.Snapshot) []Expectation {
-	root, hasRoot := snapshot.Lookup(d.DefaultRootObject)
-	var all []Expectation
-	for _, path := range append(d.EntryPoints(), verify...) {
-		if slices.ContainsFunc(all, func(e Expectation) bool { return e.Path == path }) {
-			continue
-		}
-		key := keyOf(path)
-		object, found := snapshot.Lookup(key)
-		if _, either := snapshot.Lookup(strings.TrimSuffix(key, "/") + "/index.html"); !found && !either {
-			object, found = root, hasRoot
-		}
-		expect := Expectation{
-			Path:    path,
-			MayFail: path == "/" && d.DefaultRootObject == "" && !slices.Contains(verify, path),
-		}
-		if found {
-			expect.Key, expect.HasSum, expect.CRC32, expect.Size = object.Key, true, object.CRC32, object.Size
-		}
-		all = append(all, expect)
-	}
-	return all
+// Sum is the fingerprint of a content: the IEEE CRC-32 that archives hold, and the length in bytes.
+type Sum struct {
+	CRC32 uint32
+	Size  int64
 }
 
-// keyOf is the S3 key that a URL path asks for, "" for "/".
-func keyOf(path string) string {
-	path, _, _ = strings.Cut(path, "?")
-	key := strings.TrimPrefix(path, "/")
-	if decoded, err := url.PathUnescape(key); err == nil {
-		return decoded
+// Expectation is what a page has to be.
+type Expectation struct {
+	Path   string // URL path, percent-encoded, beginning with "/"; a query may follow
+	Key    string // the release's object it is about; "" when there is none
+	HasSum bool   // CRC32 and Size are known; otherwise only the age is judged
+	CRC32  uint32 // IEEE, of the content after content codings
+	Size   int64  // bytes, likewise
+	// MayFail is for a page nobody promised (the "/" of a distribution without a root object, a key
+	// whose URL a function may take for a directory): an answer of 4xx is judged by its age like any
+	// other.
+	MayFail bool
+	// Gone is for an object that the release removed: the page must not serve it any more, that is
+	// nothing of Before. Instead, where it is set, is all that may be there.
+	Gone    bool
+	Instead []Answer
+	// Before are contents that caches may hold of the page from earlier releases.
+	Before []Sum
+}
+
+// Answer is an answer in place of a removed object.
+type Answer struct {
+	Status int  // HTTP status
+	HasSum bool // Sum is known; otherwise any content will do
+	Sum    Sum
+}
+
+// sum is the content that the page has to have.
+func (e *Expectation) sum() Sum { return Sum{e.CRC32, e.Size} }
+
+// hold makes the expectation one of an object's content, where its fingerprint can be compared.
+func (e *Expectation) hold(o site.Object) {
+	e.Key = o.Key
+	if o.Kind() == site.CRC32Size {
+		e.HasSum, e.CRC32, e.Size = true, o.CRC32, o.Size
 	}
-	return key
+}
+
+// most is how many changed URLs are looked at, besides those that are looked at anyway.
+const most = 100
+
+// Expect makes the expectations of a release: of the distribution's entry points, of the paths
+// somebody wants verified, and of URLs that serve what changed since the known releases, each path
+// once. Of more than 100 changed URLs 100 are chosen by a hash of the release's name and the URL, so
+// that each release looks at others, and the same one always at the same. Without known releases,
+// what changed is not known either.
+//
+// "/" and paths that are no key of the release (routes of a single-page app) have to serve the root
+// object, or the page that the distribution has for errors. A path like "/docs/" for which the
+// release holds "docs/index.html" might serve either, so only its age is judged.
+func Expect(in plan.Input, verify []string, release string) []Expectation {
+	x := expecter{in: in, addresses: in.Addresses()}
+	var all []Expectation
+	at := map[string]int{}
+	for _, path := range append(in.Distribution.EntryPoints(), verify...) {
+		if _, twice := at[path]; twice {
+			continue
+		}
+		expect := x.promised(path)
+		expect.MayFail = path == "/" && in.Distribution.DefaultRootObject == "" && !slices.Contains(verify, path)
+		at[path] = len(all)
+		all = append(all, expect)
+	}
+	if in.Release == nil || len(in.Known) == 0 {
+		return all
+	}
+	s := sample{release: release}
+	for row := range site.Join(in.Release, in.Known...) {
+		served, addresses := x.addresses.Changed(row)
+		for _, address := range addresses {
+			if i, promised := at[address.Path]; promised {
+				all[i].Before = before(row)
+			} else if s.wants(address.Path) {
+				s.add(x.changed(address, served, row))
+			}
+		}
+	}
+	return append(all, s.chosen()...)
+}
+
+// expecter knows what is where.
+type expecter struct {
+	in        plan.Input
+	addresses *plan.Addresses
+}
+
+// promised is the expectation of a path that has to be there.
+func (x *expecter) promised(path string) Expectation {
+	expect := Expectation{Path: path}
+	key, served := x.addresses.Key(path)
+	if !served {
+		return expect
+	}
+	object, found := x.lookup(key)
+	if !found {
+		for _, other := range []string{strings.TrimSuffix(key, "/") + "/index.html", key + ".html"} {
+			if _, either := x.lookup(other); either && key != "" {
+				return expect
+			}
+		}
+		object, found = x.fallback()
+	}
+	if found {
+		expect.hold(object)
+	}
+	return expect
+}
+
+// lookup finds what the bucket has under a key: the release's object, or one of an earlier release
+// where deploys do not delete.
+func (x *expecter) lookup(key string) (site.Object, bool) {
+	if object, found := x.in.Release.Lookup(key); found || x.in.Deletes || x.in.Release == nil {
+		return object, found
+	}
+	for _, known := range slices.Backward(x.in.Known) {
+		if object, found := known.Lookup(key); found {
+			return object, true
+		}
+	}
+	return site.Object{}, false
+}
+
+// fallback finds what routes serve: the page of the errors, and without one the root object, which a
+// function may serve.
+func (x *expecter) fallback() (site.Object, bool) {
+	var keys []string
+	for _, e := range x.in.Distribution.Errors {
+		if e.PagePath == "" || e.Code != 403 && e.Code != 404 {
+			continue
+		}
+		key, served := x.addresses.Key(e.PagePath)
+		if !served {
+			return site.Object{}, false
+		}
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 && x.in.Distribution.DefaultRootObject != "" {
+		if key, served := x.addresses.Key("/"); served {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) != 1 { // which of them depends on what S3 answers
+		return site.Object{}, false
+	}
+	return x.lookup(keys[0])
+}
+
+// changed is the expectation of a URL that serves what changed.
+func (x *expecter) changed(at plan.Address, served *site.Object, row site.Row) Expectation {
+	expect := Expectation{Path: at.Path, Key: at.Key, MayFail: at.Doubt, Before: before(row)}
+	switch {
+	case served == nil:
+		x.gone(&expect, at.Doubt)
+	case !at.Doubt:
+		expect.hold(*served)
+	}
+	return expect
+}
+
+// gone fills in what may be served in place of a removed object. A page that serves the very content
+// that was removed proves nothing, so that content is not held against it.
+func (x *expecter) gone(expect *Expectation, doubt bool) {
+	expect.Gone = true
+	answers, certain := x.addresses.Instead(expect.Path)
+	for _, a := range answers {
+		answer := Answer{Status: a.Status}
+		if a.Key != "" {
+			page, found := x.lookup(a.Key)
+			certain = certain && found // else the page's own error is served
+			if answer.HasSum = found && page.Kind() == site.CRC32Size; answer.HasSum {
+				answer.Sum = Sum{page.CRC32, page.Size}
+				expect.Before = slices.DeleteFunc(expect.Before, func(s Sum) bool { return s == answer.Sum })
+			}
+		}
+		expect.Instead = append(expect.Instead, answer)
+	}
+	if doubt || !certain {
+		expect.Instead = nil
+	}
+}
+
+// before are the contents that earlier releases had under a key, as far as they can be compared.
+func before(row site.Row) (sums []Sum) {
+	for _, old := range row.Old {
+		if old == nil || old.Kind() != site.CRC32Size {
+			continue
+		}
+		if sum := (Sum{old.CRC32, old.Size}); !slices.Contains(sums, sum) {
+			sums = append(sums, sum)
+		}
+	}
+	return sums
 }

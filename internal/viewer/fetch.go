@@ -1,17 +1,15 @@
 package viewer
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/unstale/unstale/invalidation"
 )
 
 // unknownAge says that an answer told no age: it came from the origin just now.
@@ -20,12 +18,12 @@ const unknownAge = -1
 
 // fetch looks at one page once, in a coding.
 func (v *Viewer) fetch(ctx context.Context, r Request, expect Expectation, coding string) Page {
-	page := Page{URL: "https://" + r.Domain + expect.Path, Key: expect.Key, Coding: coding, Age: unknownAge}
+	page := r.page(expect, coding)
 	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page.URL, nil)
 	if err != nil || !strings.HasPrefix(expect.Path, "/") {
-		page.Why = fmt.Sprintf("%q is not the path of a page", expect.Path)
+		page.Why = fmt.Sprintf("%q is not the path of a page", clip(expect.Path))
 		return page
 	}
 	req.Header.Set("Accept-Encoding", coding)
@@ -37,18 +35,67 @@ func (v *Viewer) fetch(ctx context.Context, r Request, expect Expectation, codin
 	}
 	defer resp.Body.Close()
 	page.Status = resp.StatusCode
-	page.XCache = resp.Header.Get("X-Cache")
-	page.POP = resp.Header.Get("X-Amz-Cf-Pop")
-	if seconds, err := strconv.Atoi(resp.Header.Get("Age")); err == nil && seconds >= 0 {
-		page.Age = seconds
-	}
-	raw, decoded, err := v.sums(resp)
+	page.XCache = clip(resp.Header.Get("X-Cache"))
+	page.POP = clip(resp.Header.Get("X-Amz-Cf-Pop"))
+	page.Age = age(resp.Header.Get("Age"))
+	body, err := v.read(resp)
+	page.Served = body.coding
 	if err != nil {
-		page.Why = "gave an answer " + resp.Status + " that could not be read: " + err.Error()
+		page.Why = fmt.Sprintf("gave an answer %d that could not be read: %v", page.Status, err)
 		return page
 	}
-	page.judge(expect, raw, decoded, v.Now().Sub(r.Since)+v.Skew, resp.Header.Get("Location"))
+	page.judge(expect, body, clip(resp.Header.Get("Location")))
+	page.date(v.Now().Sub(r.Since)+v.Skew, r.purged(expect))
+	page.Fresh = page.Why == ""
 	return page
+}
+
+// page is a page that was not looked at yet.
+func (r *Request) page(expect Expectation, coding string) Page {
+	return Page{
+		URL: "https://" + r.Domain + expect.Path, Key: expect.Key, Gone: expect.Gone, Coding: coding, Age: unknownAge,
+	}
+}
+
+// purged reports whether an answer from before the invalidation speaks against a page: it ought to
+// have been purged, or its age is all that there is to judge. A page that the plan left in the caches
+// may be as old as it likes, if its content is the release's.
+func (r *Request) purged(expect Expectation) bool {
+	if r.Items == nil {
+		return true
+	}
+	asked := invalidation.EncodePath(expect.Path)
+	path, _, _ := strings.Cut(asked, "?")
+	for _, item := range r.Items {
+		if i := invalidation.Item(item); i.Covers(path) || i.Covers(asked) {
+			return true
+		}
+	}
+	return !expect.HasSum && !expect.Gone && !expect.MayFail
+}
+
+// age is the seconds that a header tells. What is too great for a number is very old. Source: RFC
+// 9111, sections 1.2.2 and 5.1.
+func age(header string) int {
+	const greatest = 1<<31 - 1
+	first, _, _ := strings.Cut(header, ",")
+	seconds, err := strconv.ParseUint(strings.TrimSpace(first), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return greatest
+	case err != nil:
+		return unknownAge
+	}
+	return int(min(seconds, greatest))
+}
+
+// clip shortens what somebody else wrote: reports are kept.
+func clip(s string) string {
+	const longest = 200
+	if len(s) > longest {
+		return strings.ToValidUTF8(s[:longest], "") + "..."
+	}
+	return strings.ToValidUTF8(s, "")
 }
 
 // cause is a request's error without the URL, which the page names anyway.
@@ -58,83 +105,4 @@ func cause(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// sum is the fingerprint of a body.
-type sum struct {
-	crc32 uint32
-	size  int64
-}
-
-// sums reads a body once and fingerprints it as sent and as decoded. Objects may be stored
-// compressed, and are then sent so to everybody; the release may hold either form.
-func (v *Viewer) sums(resp *http.Response) (raw, decoded sum, err error) {
-	sent := &summer{r: resp.Body, left: v.Limit}
-	inner := sent
-	switch coding := strings.ToLower(resp.Header.Get("Content-Encoding")); coding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(sent)
-		if err != nil {
-			return sum{}, sum{}, fmt.Errorf("decode gzip: %w", err)
-		}
-		inner = &summer{r: z, left: v.Limit}
-		if _, err := io.Copy(io.Discard, inner); err != nil {
-			return sum{}, sum{}, fmt.Errorf("decode gzip: %w", err)
-		}
-	default:
-		return sum{}, sum{}, fmt.Errorf("it is encoded as %q, which was not asked for", coding)
-	}
-	if _, err := io.Copy(io.Discard, sent); err != nil {
-		return sum{}, sum{}, err
-	}
-	return sent.sum, inner.sum, nil
-}
-
-// errTooLong says that a body is longer than a viewer reads.
-var errTooLong = errors.New("it is longer than is read")
-
-// summer fingerprints what is read through it, up to a limit.
-type summer struct {
-	r    io.Reader
-	left int64
-	sum  sum
-}
-
-func (s *summer) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	s.sum.crc32 = crc32.Update(s.sum.crc32, crc32.IEEETable, p[:n])
-	s.sum.size += int64(n)
-	if s.left -= int64(n); s.left < 0 {
-		return n, errTooLong
-	}
-	return n, err
-}
-
-// judge fills in whether the page is what it has to be, and says why not. oldest is the greatest
-// age of an answer that was made after the invalidation.
-func (p *Page) judge(expect Expectation, raw, decoded sum, oldest time.Duration, location string) {
-	p.CRC32, p.Size = decoded.crc32, decoded.size
-	p.Compared = expect.HasSum
-	want := sum{expect.CRC32, expect.Size}
-	p.Matches = expect.HasSum && (raw == want || decoded == want)
-	p.Old = time.Duration(p.Age)*time.Second > oldest
-	switch {
-	case p.Status >= 500:
-		p.Why = fmt.Sprintf("answered %d", p.Status)
-	case p.Status >= 400 && !expect.MayFail:
-		p.Why = fmt.Sprintf("answered %d", p.Status)
-	case p.Status >= 300 && expect.HasSum:
-		p.Why = fmt.Sprintf("answered %d, a redirect to %q, instead of %s", p.Status, location, expect.Key)
-	case expect.HasSum && !p.Matches:
-		p.Why = fmt.Sprintf("served %d bytes (crc32 %08x) instead of the release's %s, %d bytes (crc32 %08x)",
-			p.Size, p.CRC32, expect.Key, expect.Size, expect.CRC32)
-		if p.Old {
-			p.Why += fmt.Sprintf(", an answer %d s old, from before the invalidation was created", p.Age)
-		}
-	case p.Old:
-		p.Why = fmt.Sprintf("served an answer %d s old, from before the invalidation was created", p.Age)
-	default:
-		p.Fresh = true
-	}
 }

@@ -6,23 +6,26 @@ import (
 	"strings"
 )
 
-// Page is what one URL served, at the last look.
+// Page is what one URL served, at the last look: in the first coding that was not fresh, or in the last
+// one.
 type Page struct {
 	URL      string `json:"url"`
-	Key      string `json:"key,omitempty"` // the release's object it was compared with
-	Coding   string `json:"coding"`        // that it was asked for in
-	Status   int    `json:"status"`        // HTTP status; 0 when there was no answer
+	Key      string `json:"key,omitempty"`  // the release's object it is about
+	Gone     bool   `json:"gone,omitempty"` // which the release removed
+	Coding   string `json:"coding"`         // that it was asked for in: Accept-Encoding
+	Served   string `json:"served"`         // Content-Encoding, or "identity"; of a fresh page, one for each coding
+	Status   int    `json:"status"`         // HTTP status; 0 when there was no answer
 	XCache   string `json:"xCache,omitempty"`
 	Age      int    `json:"age"` // seconds; -1 when the answer told none
 	POP      string `json:"pop,omitempty"`
-	CRC32    uint32 `json:"crc32"`
+	CRC32    uint32 `json:"crc32"` // of what was read, decoded
 	Size     int64  `json:"size"`
-	Compared bool   `json:"compared"` // there was something to compare with
-	Matches  bool   `json:"matches"`  // and it was that
-	Old      bool   `json:"old"`      // it was in a cache before the invalidation was created
-	Fresh    bool   `json:"fresh"`    // viewers of this point of presence see the release here
-	Why      string `json:"why,omitempty"`
-	Looks    int    `json:"looks"` // how often it was fetched
+	Compared bool   `json:"compared"`      // there was something to compare with
+	Matches  bool   `json:"matches"`       // and it was as that has it
+	Old      bool   `json:"old,omitempty"` // it was in a cache before the invalidation was created
+	Fresh    bool   `json:"fresh"`         // viewers of this point of presence see the release here
+	Why      string `json:"why,omitempty"` // not
+	Looks    int    `json:"looks"`         // how often it was fetched
 }
 
 // String is one line, for people.
@@ -33,17 +36,25 @@ func (p Page) String() string {
 			from = append(from, s)
 		}
 	}
+	if !p.Fresh && p.Status != 0 { // which of the variants it was
+		from = append(from, fmt.Sprintf("asked for %q", p.Coding))
+	}
 	where := ""
 	if len(from) > 0 {
 		where = " (" + strings.Join(from, ", ") + ")"
 	}
-	if !p.Fresh {
-		return fmt.Sprintf("%s%s %s", p.URL, where, p.Why)
+	says := "serves nothing older than the invalidation"
+	switch {
+	case !p.Fresh:
+		says = p.Why
+	case p.Gone:
+		says = "does not serve " + p.Key + " any more, which the release removed"
+	case p.Compared:
+		says = "serves the release's " + p.Key
+	case p.Old:
+		says = "serves what the invalidation left in the caches"
 	}
-	if p.Compared {
-		return fmt.Sprintf("%s%s serves the release's %s", p.URL, where, p.Key)
-	}
-	return fmt.Sprintf("%s%s serves nothing older than the invalidation", p.URL, where)
+	return p.URL + where + " " + says
 }
 
 // Report is what a viewer saw. The zero value says that nothing was seen.
@@ -59,9 +70,19 @@ func (r Report) Fresh() bool {
 	return r.Refused == "" && len(r.Pages) > 0 && len(r.Stale()) == 0
 }
 
-// Stale are the pages that are not fresh.
+// Stale are the pages that are not fresh, those that gave an answer first: they say most.
 func (r Report) Stale() []Page {
-	return slices.DeleteFunc(slices.Clone(r.Pages), func(p Page) bool { return p.Fresh })
+	var answered, silent []Page
+	for _, p := range r.Pages {
+		switch {
+		case p.Fresh:
+		case p.Status != 0:
+			answered = append(answered, p)
+		default:
+			silent = append(silent, p)
+		}
+	}
+	return append(answered, silent...)
 }
 
 // Unanswered reports whether nothing that was looked at speaks against the release: every page that
@@ -71,8 +92,8 @@ func (r Report) Unanswered() bool {
 	return len(stale) > 0 && !slices.ContainsFunc(stale, func(p Page) bool { return p.Status != 0 })
 }
 
-// Compared counts the pages that were compared with the release's content; the others were judged
-// by their age alone.
+// Compared counts the pages that were compared with the release's content, or with what it removed;
+// the others were judged by their age alone.
 func (r Report) Compared() int {
 	n := 0
 	for _, p := range r.Pages {
@@ -107,11 +128,18 @@ func (r Report) String() string {
 	case len(r.Pages) == 0:
 		return fmt.Sprintf("looked at no page of %s", r.Domain)
 	case r.Unanswered() && len(stale) == len(r.Pages):
-		return fmt.Sprintf("none of %d pages gave an answer: %s", len(stale), stale[0])
+		return fmt.Sprintf("none of %s gave an answer: %s", pages(len(stale)), stale[0])
 	case len(stale) > 0:
-		return fmt.Sprintf("%d of %d pages not fresh, seen from %s: %s", len(stale), len(r.Pages), from, stale[0])
+		return fmt.Sprintf("%d of %s not fresh, seen from %s: %s", len(stale), pages(len(r.Pages)), from, stale[0])
 	case r.Compared() == 0:
-		return fmt.Sprintf("%d pages seen from %s, by their age alone", len(r.Pages), from)
+		return fmt.Sprintf("%s seen from %s, by their age alone", pages(len(r.Pages)), from)
 	}
-	return fmt.Sprintf("%d pages seen from %s, %d equal to the release", len(r.Pages), from, r.Compared())
+	return fmt.Sprintf("%s seen from %s in %d codings, %d equal to the release", pages(len(r.Pages)), from, len(codings), r.Compared())
+}
+
+func pages(n int) string {
+	if n == 1 {
+		return "1 page"
+	}
+	return fmt.Sprintf("%d pages", n)
 }

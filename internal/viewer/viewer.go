@@ -1,6 +1,7 @@
 // Package viewer looks at a distribution as its viewers do and says whether they see the release:
-// it fetches pages over HTTPS, compares them with what the release holds, and judges their age. It
-// sees what one caller at one point of presence sees, and says which. It sends no credentials.
+// it chooses what to look at, fetches pages over HTTPS in the codings that viewers ask for, compares
+// them with what the release holds, and judges their age. It sees what one caller at one point of
+// presence sees, and says which. It sends no credentials.
 package viewer
 
 import (
@@ -18,17 +19,28 @@ type Config struct {
 	Transport http.RoundTripper
 	Now       func() time.Time // nil means time.Now
 	Timeout   time.Duration    // of one fetch; 0 means 10 s
-	Limit     int64            // bytes of one body; 0 means 64 MiB
-	Step      time.Duration    // between looks at a page that is late; 0 means 1 s
-	Within    time.Duration    // how long a page may be late before it counts as stale; 0 means 15 s
-	Skew      time.Duration    // how far this clock may be from CloudFront's; 0 means 1 s
+	// Limit is how many bytes of one body are read, as sent and as decoded; 0 means 16 MiB. What the
+	// release has longer is judged by its length and age: 100 videos in three codings are not free.
+	Limit  int64
+	Step   time.Duration // between looks at a page that is late; 0 means 1 s
+	Within time.Duration // how long a page may be late before it counts as stale; 0 means 15 s
+	Total  time.Duration // how long looking may take, however much there is to look at; 0 means 1 min
+	Skew   time.Duration // how far this clock may be from CloudFront's; 0 means 1 s
 }
 
 // Viewer fetches and judges. Make it with New; it may be used by several goroutines.
 type Viewer struct {
 	Config
 	client *http.Client
+	brotli chan struct{} // has room for as many decoders as may run
 }
+
+// inParallel is how many pages of one check are fetched at once, and inBrotli how many bodies of all
+// checks are decoded from Brotli at once.
+const (
+	inParallel = 8
+	inBrotli   = 2
+)
 
 // New makes a viewer.
 func New(c Config) *Viewer {
@@ -37,6 +49,7 @@ func New(c Config) *Viewer {
 			Proxy:                 http.ProxyFromEnvironment,
 			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2:     true,
+			MaxIdleConnsPerHost:   inParallel,
 			TLSHandshakeTimeout:   5 * time.Second,
 			ResponseHeaderTimeout: 10 * time.Second,
 			IdleConnTimeout:       30 * time.Second,
@@ -47,11 +60,12 @@ func New(c Config) *Viewer {
 		c.Now = time.Now
 	}
 	c.Timeout = or(c.Timeout, 10*time.Second)
-	c.Limit = or(c.Limit, 64<<20)
+	c.Limit = or(c.Limit, 16<<20)
 	c.Step = or(c.Step, time.Second)
 	c.Within = or(c.Within, 15*time.Second)
+	c.Total = or(c.Total, time.Minute)
 	c.Skew = or(c.Skew, time.Second)
-	return &Viewer{Config: c, client: &http.Client{
+	return &Viewer{Config: c, brotli: make(chan struct{}, inBrotli), client: &http.Client{
 		Transport: c.Transport,
 		// What a viewer is sent is what is judged; where it leads to is another page.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -65,82 +79,120 @@ func or[T int64 | time.Duration](v, otherwise T) T {
 	return v
 }
 
-// Expectation is what a page has to be.
-type Expectation struct {
-	Path   string // URL path, percent-encoded, beginning with "/"; a query may follow
-	Key    string // the release's object it is compared with; "" when HasSum is false
-	HasSum bool   // CRC32 and Size are known; otherwise only the age is judged
-	CRC32  uint32 // IEEE, of the content after content codings
-	Size   int64  // bytes, likewise
-	// MayFail is for a page nobody promised (the "/" of a distribution without a root object): an
-	// answer of 4xx is judged by its age like any other.
-	MayFail bool
-}
-
 // Request is what to look at.
 type Request struct {
 	Domain string // host name, e.g. d111111abcdef8.cloudfront.net
 	Expect []Expectation
 	// Since is when the invalidation was created. An answer that was already in a cache then is stale.
 	Since time.Time
+	// Items are what the invalidation purged, nil meaning everything. A page that none of them covers
+	// may have been in a cache before, if its content is the release's. Which pages have a tag is not
+	// known here, so that a tag covers none.
+	Items []string
 }
 
-// inParallel is how many pages are fetched at once.
-const inParallel = 6
-
-// Check fetches every page until it is fresh, or late for too long, or the context ends. The pages
-// of the report are in the order of the request.
+// Check fetches every page in every coding until it is fresh, or late for too long, or the time or
+// the context ends; what was not looked at by then is said. The pages of the report are in the order
+// of the request, which is also the order of looking.
 func (v *Viewer) Check(ctx context.Context, r Request) Report {
 	report := Report{Domain: r.Domain, Pages: make([]Page, len(r.Expect))}
 	if !hostName(r.Domain) {
 		report.Refused = "it is not a host name"
 		return report
 	}
+	ctx, cancel := context.WithTimeout(ctx, v.Total)
+	defer cancel()
 	var wg sync.WaitGroup
-	free := make(chan struct{}, inParallel)
-	until := v.Now().Add(v.Within)
+	c := check{Viewer: v, Request: r, free: make(chan struct{}, inParallel), until: v.Now().Add(v.Within)}
 	for i, expect := range r.Expect {
+		if !c.enter(ctx) {
+			report.Pages[i] = c.untold(expect, codings[0])
+			continue
+		}
 		wg.Go(func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			report.Pages[i] = v.page(ctx, r, expect, until)
+			var inside bool
+			if report.Pages[i], inside = c.look(ctx, expect); inside {
+				<-c.free
+			}
 		})
 	}
 	wg.Wait()
 	return report
 }
 
-// codings are what a page is asked for in. A cache keeps a variant for each that it compresses into, and
-// a viewer with another coding than a browser's would see another one than browsers do. Brotli is
-// missing: the standard library cannot decode it.
-var codings = []string{"gzip", "identity"}
+// check is one Check.
+type check struct {
+	*Viewer
+	Request
+	free  chan struct{} // holds those that may fetch
+	until time.Time     // when late pages are late for too long
+}
 
-// page looks at one page in every coding until all are fresh or its time is over. A page whose turn comes late is
-// still looked at once. The first variant that is not fresh is the page's.
-func (v *Viewer) page(ctx context.Context, r Request, expect Expectation, until time.Time) Page {
-	var page Page
-	for _, coding := range codings {
-		looks := page.Looks
-		page = v.variant(ctx, r, expect, coding, until)
-		page.Looks += looks
+// enter waits until one more may fetch, and reports false when the time is over first.
+func (c *check) enter(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	select {
+	case c.free <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// untold is a page that nothing is known of.
+func (c *check) untold(expect Expectation, coding string) Page {
+	page := c.page(expect, coding)
+	page.Why = "was not looked at: the time for looking was over"
+	return page
+}
+
+// look looks at one page in every coding until all are fresh or its time is over. A page whose turn
+// comes late is still looked at once. The first variant that is not fresh is the page's. The caller
+// has entered; inside reports whether it still has.
+func (c *check) look(ctx context.Context, expect Expectation) (page Page, inside bool) {
+	served, looks := "", 0
+	for i, coding := range codings {
+		if i > 0 {
+			served += ", "
+		}
+		page, inside = c.variant(ctx, expect, coding)
+		served += page.Served
+		looks += page.Looks
 		if !page.Fresh {
 			break
 		}
 	}
-	return page
+	if page.Fresh {
+		page.Served = served
+	}
+	page.Looks = looks
+	return page, inside
 }
 
-func (v *Viewer) variant(ctx context.Context, r Request, expect Expectation, coding string, until time.Time) Page {
+// variant looks at one page in one coding. Others may fetch while it waits for a late one. A fetch that
+// the end of the time cut off does not replace what was seen before.
+func (c *check) variant(ctx context.Context, expect Expectation, coding string) (page Page, inside bool) {
+	page = c.untold(expect, coding)
 	for looks := 1; ; looks++ {
-		page := v.fetch(ctx, r, expect, coding)
-		page.Looks = looks
-		if page.Fresh || v.Now().Add(v.Step).After(until) {
-			return page
+		next := c.fetch(ctx, c.Request, expect, coding)
+		if ctx.Err() != nil && !next.Fresh {
+			return page, true
 		}
+		page = next
+		page.Looks = looks
+		if page.Fresh || c.Now().Add(c.Step).After(c.until) {
+			return page, true
+		}
+		<-c.free
 		select {
 		case <-ctx.Done():
-			return page
-		case <-time.After(v.Step):
+			return page, false
+		case <-time.After(c.Step):
+		}
+		if !c.enter(ctx) {
+			return page, false
 		}
 	}
 }
