@@ -12,17 +12,21 @@ func newDelivery(scope constructs.Construct, route Route, env *awscdk.Environmen
 	props := TargetProps{Name: p.name(), Route: route, PipelineAccount: p.account("PipelineAccount", "Account of the pipeline")}
 	p.pipelineOf(&props)
 	distribution := p.optional("ExistingDistributionId", "A distribution of this account. Empty: a site is made.")
-	bucket := p.optional("ExistingBucketName", "The bucket of ExistingDistributionId, if the pipeline is to deploy to it")
+	bucket := p.optional("ExistingBucketName", "The bucket of ExistingDistributionId, if the pipeline is to deploy to it and its releases are to be checked")
 	makeSite := condition(stack, "MakeSite", equals(distribution, ""))
 	makeRole := condition(stack, "MakeDeployRole", awscdk.Fn_ConditionAnd(
 		awscdk.Fn_ConditionNot(equals(props.PipelineRoleARN, "")),
 		awscdk.Fn_ConditionOr(makeSite, awscdk.Fn_ConditionNot(equals(bucket, "")))))
 
-	site := NewSite(stack, "Site", SiteProps{Name: props.Name})
+	site := NewSite(stack, "Site", SiteProps{Name: props.Name, errorSeconds: p.errorSeconds()})
 	onlyIf(makeSite, site)
 	props.Distribution = either(makeSite, *site.Distribution.Ref(), distribution)
 	bucketName := either(makeSite, *site.Bucket.Ref(), bucket)
 	p.targetOf(&props)
+	if route != States {
+		props.hasSite = condition(stack, "HasSiteBucket", awscdk.Fn_ConditionOr(makeSite, awscdk.Fn_ConditionNot(equals(bucket, ""))))
+		props.SiteBucketARN = sub("arn:${AWS::Partition}:s3:::${Bucket}", map[string]string{"Bucket": bucketName})
+	}
 	target := NewTarget(stack, targetIDs[route], props)
 	deploy := NewDeployRole(stack, "DeployRole", DeployRoleProps{
 		Name: props.Name, PipelineAccount: props.PipelineAccount, PipelineRoleARN: props.PipelineRoleARN,

@@ -23,18 +23,21 @@ func newDirectTarget(c constructs.Construct, what string, props TargetProps) Tar
 		AssumeRolePolicyDocument: assumedBy("LambdaAssumes", "lambda.amazonaws.com"),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
 			PolicyName: jsii.String("job"),
-			PolicyDocument: document(
+			PolicyDocument: document(append(readsSite(props.SiteBucketARN, props.hasSite),
 				invalidates(props.Distribution, watched),
 				statement{
 					sid: "AssumeCallbackRole", actions: []string{"sts:AssumeRole"}, resources: []string{props.CallbackRoleARN},
 				},
 				writeOwnLog(*log.AttrArn()),
-			),
+			)...),
 		}},
 	})
+	state := newState(c, props.Name, *role.AttrArn())
+	attach(c, "StatePolicy", role, "state", nil, keepsState(state)...)
 	function := newJob(c, job{
 		name: props.Name, roleARN: *role.AttrArn(), code: props.Code, median: props.Median,
 		targets: sameAccountTarget(props.TargetName, props.Distribution), callbackRole: props.CallbackRoleARN,
+		state: *state.Ref(),
 	}, log)
 	action := newActionRole(c, props, function)
 	return Target{

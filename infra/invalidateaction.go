@@ -1,6 +1,8 @@
 package infra
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -30,6 +32,9 @@ type InvalidateActionProps struct {
 	ExternalID string
 	// InvalidatorARN is the alias of the invalidator, the one function that the job function may invoke. [Relay].
 	InvalidatorARN string
+	// SiteBucketARN is the bucket that the distribution reads: nothing is purged before it holds the release. [SameAccount];
+	// elsewhere [TargetProps] has it.
+	SiteBucketARN string
 	// FunctionName is the job function of the delivery account; default NAME-job. [Direct].
 	FunctionName string
 
@@ -62,7 +67,7 @@ type InvalidateAction struct {
 //   - [Direct]: the callback role, through which the target's job function may answer jobs.
 //   - [States]: the state machine, which may take on the target's purge role.
 //
-// Job functions may also answer jobs and write their log. Targets are part of the function's or the machine's own
+// Job functions may also answer jobs, write their log, and keep in a bucket of their own what was deployed. Targets are part of the function's or the machine's own
 // configuration: who may edit the pipeline selects among them and gains no other. It panics, as CDK's constructs do, where a
 // property that the route needs is missing, and see [requireEnvironment].
 func NewInvalidateAction(scope constructs.Construct, id string, props InvalidateActionProps) InvalidateAction {
@@ -104,13 +109,14 @@ func newJobAction(c constructs.Construct, what string, props InvalidateActionPro
 		roleName, roleARN = *role.Ref(), *role.AttrArn()
 	}
 	log := newJobLog(c, props.Name)
+	state := newState(c, props.Name, roleARN)
 	policy := awsiam.NewCfnRolePolicy(c, jsii.String("Policy"), &awsiam.CfnRolePolicyProps{
 		RoleName:       jsii.String(roleName),
 		PolicyName:     jsii.String("job"),
-		PolicyDocument: document(power, answerJob(), writeOwnLog(*log.AttrArn())),
+		PolicyDocument: document(slices.Concat(power, keepsState(state), []statement{answerJob(), writeOwnLog(*log.AttrArn())})...),
 	})
 	function := newJob(c, job{
-		name: props.Name, roleARN: roleARN, code: props.Code, targets: targets, median: props.Median,
+		name: props.Name, roleARN: roleARN, code: props.Code, targets: targets, median: props.Median, state: *state.Ref(),
 	}, log)
 	return InvalidateAction{
 		Construct: c, Function: function, Policy: policy,
@@ -119,16 +125,16 @@ func newJobAction(c constructs.Construct, what string, props InvalidateActionPro
 }
 
 // crossing is where the three routes of a job function in the pipeline account differ: the target as the function is told
-// of it, and the one grant that reaches it.
-func (p InvalidateActionProps) crossing(what string) (targets string, power statement) {
+// of it, and the grants that reach it.
+func (p InvalidateActionProps) crossing(what string) (targets string, power []statement) {
 	switch p.Route {
 	case Relay:
 		demand(what, Relay, need{"InvalidatorARN or DeliveryAccount", p.InvalidatorARN})
 		return sub(`{"${Target}":{"route":"relay","function":"${Function}","distribution":"${Distribution}"}}`,
 				map[string]string{"Target": p.TargetName, "Function": p.InvalidatorARN, "Distribution": p.Distribution}),
-			statement{
+			[]statement{{
 				sid: "InvokeInvalidator", actions: []string{"lambda:InvokeFunction"}, resources: []string{p.InvalidatorARN},
-			}
+			}}
 	case Assume:
 		demand(what, Assume, need{"RoleARN or DeliveryAccount", p.RoleARN}, need{"ExternalID", p.ExternalID})
 		checkExternalID(what, p.ExternalID)
@@ -136,9 +142,10 @@ func (p InvalidateActionProps) crossing(what string) (targets string, power stat
 				map[string]string{
 					"Target": p.TargetName, "Role": p.RoleARN, "ExternalID": p.ExternalID, "Distribution": p.Distribution,
 				}),
-			assumePurgeRole(p.RoleARN)
+			[]statement{assumePurgeRole(p.RoleARN)}
 	default:
-		return sameAccountTarget(p.TargetName, p.Distribution), invalidates(p.Distribution, watched)
+		return sameAccountTarget(p.TargetName, p.Distribution),
+			append(readsSite(p.SiteBucketARN, nil), invalidates(p.Distribution, watched))
 	}
 }
 

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -17,6 +18,7 @@ type job struct {
 	targets       string // UNSTALE_TARGETS
 	median        string // UNSTALE_MEDIAN
 	callbackRole  string // UNSTALE_CALLBACK_ROLE, if jobs belong to another account
+	state         string // UNSTALE_STATE
 }
 
 // newJobLog makes the job function's log group, which its role's policy names.
@@ -25,7 +27,7 @@ func newJobLog(c constructs.Construct, name string) awslogs.CfnLogGroup {
 }
 
 func newJob(c constructs.Construct, j job, log awslogs.CfnLogGroup) awslambda.CfnFunction {
-	environment := map[string]string{"UNSTALE_TARGETS": j.targets, "UNSTALE_MEDIAN": firstOf(j.median, defaultMedian)}
+	environment := map[string]string{"UNSTALE_TARGETS": j.targets, "UNSTALE_MEDIAN": firstOf(j.median, defaultMedian), "UNSTALE_STATE": j.state}
 	if j.callbackRole != "" {
 		environment["UNSTALE_CALLBACK_ROLE"] = j.callbackRole
 	}
@@ -59,6 +61,17 @@ func sameAccountTarget(name, distribution string) string {
 var watched = []string{
 	"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation",
 	"cloudfront:ListInvalidations", "cloudfront:GetDistribution",
+}
+
+// readsSite lets a role look whether a site's bucket holds a release before it is purged. bucketARN is empty where there is
+// no bucket to look at; condition, which may be nil, says so at deployment.
+func readsSite(bucketARN string, condition awscdk.CfnCondition) []statement {
+	if bucketARN == "" {
+		return nil
+	}
+	return []statement{{
+		sid: "ReadSite", actions: []string{"s3:GetObject"}, resources: []string{bucketARN + "/*"}, onlyIf: condition,
+	}}
 }
 
 // invalidates lets a role do actions to one distribution of its own account. Distributions have no resource policy, so this

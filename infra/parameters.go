@@ -1,6 +1,8 @@
 package infra
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -107,6 +109,14 @@ func (p parameters) median() string {
 		AllowedPattern:        jsii.String("[0-9]+(ms|s|m)"),
 		ConstraintDescription: jsii.String("must be a duration such as 10s"),
 	})
+}
+
+// errorSeconds is how long an edge keeps the fallback page.
+func (p parameters) errorSeconds() *float64 {
+	return awscdk.NewCfnParameter(p.stack, jsii.String("ErrorCachingSeconds"), &awscdk.CfnParameterProps{
+		Type: jsii.String("Number"), Default: strconv.Itoa(errorCachingSeconds),
+		Description: jsii.String("How long an edge keeps the fallback page under an address; up to a minute is waited out, more takes a /*"),
+	}).ValueAsNumber()
 }
 
 func (p parameters) targetName() string {

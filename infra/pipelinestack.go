@@ -76,7 +76,8 @@ func newOwnJob(scope constructs.Construct, env *awscdk.Environment) {
 	})
 	c := constructs.NewConstruct(stack, jsii.String("Job"))
 	role, log := NewJobRole(c, "Role", name), newJobLog(c, name)
-	attach(c, "Policy", role, "job", nil, answerJob(), writeOwnLog(*log.AttrArn()))
+	state := newState(c, name, *role.AttrArn())
+	attach(c, "Policy", role, "job", nil, append(keepsState(state), answerJob(), writeOwnLog(*log.AttrArn()))...)
 	for _, power := range []struct {
 		parameter, description, name, sid string
 		actions                           []string
@@ -95,13 +96,18 @@ func newOwnJob(scope constructs.Construct, env *awscdk.Environment) {
 			"DistributionArns", "Distributions of this account, for targets of route same-account",
 			"Invalidate", "InvalidateDistribution", watched,
 		},
+		{
+			"SiteObjectArns", "Objects of the sites' buckets in this account, such as arn:aws:s3:::my-site/*, for targets of route same-account",
+			"Read", "ReadSite",
+			[]string{"s3:GetObject"},
+		},
 	} {
 		list, some := p.list(power.parameter, power.description+", with commas between them")
 		attach(c, power.name+"Policy", role, strings.ToLower(power.name), some,
 			statement{sid: power.sid, actions: power.actions, resources: list})
 	}
 	function := newJob(c, job{
-		name: name, roleARN: *role.AttrArn(), code: p.code("job function"), targets: targets, median: p.median(),
+		name: name, roleARN: *role.AttrArn(), code: p.code("job function"), targets: targets, median: p.median(), state: *state.Ref(),
 	}, log)
 	output(stack, "JobRoleArn", "Role of the job function", *role.AttrArn(), nil)
 	jobOutputs(stack, InvalidateAction{Function: function})

@@ -9,7 +9,8 @@ import (
 func newAssumeTarget(c constructs.Construct, what string, props TargetProps) Target {
 	demand(what, Assume, need{"PipelineAccount", props.PipelineAccount}, need{"ExternalID", props.ExternalID})
 	checkExternalID(what, props.ExternalID)
-	return newPurgeRole(c, props, "JobRoleAssumes", props.JobRoleARN, props.ExternalID, watched)
+	return newPurgeRole(c, props, "JobRoleAssumes", props.JobRoleARN, props.ExternalID,
+		append([]statement{invalidates(props.Distribution, watched)}, readsSite(props.SiteBucketARN, props.hasSite)...))
 }
 
 // newStatesTarget: for task credentials Step Functions presents the state machine's ARN as external ID (Step Functions
@@ -18,12 +19,12 @@ func newAssumeTarget(c constructs.Construct, what string, props TargetProps) Tar
 func newStatesTarget(c constructs.Construct, what string, props TargetProps) Target {
 	demand(what, States, need{"PipelineAccount", props.PipelineAccount})
 	return newPurgeRole(c, props, "MachineRoleAssumes", props.MachineRoleARN, props.MachineARN,
-		[]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"})
+		[]statement{invalidates(props.Distribution, []string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"})})
 }
 
 // newPurgeRole makes the role that the other account takes on. It lists the one distribution itself: a session policy is
 // the caller's choice and only narrows further.
-func newPurgeRole(c constructs.Construct, props TargetProps, sid, caller, externalID string, actions []string) Target {
+func newPurgeRole(c constructs.Construct, props TargetProps, sid, caller, externalID string, power []statement) Target {
 	when := onlyRole(caller)
 	when["StringEquals"] = map[string]any{"sts:ExternalId": externalID}
 	role := awsiam.NewCfnRole(c, jsii.String("Role"), &awsiam.CfnRoleProps{
@@ -33,7 +34,7 @@ func newPurgeRole(c constructs.Construct, props TargetProps, sid, caller, extern
 			sid: sid, principal: accountRoot(props.PipelineAccount), actions: []string{"sts:AssumeRole"}, when: when,
 		}),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
-			PolicyName: jsii.String("invalidate"), PolicyDocument: document(invalidates(props.Distribution, actions)),
+			PolicyName: jsii.String("invalidate"), PolicyDocument: document(power...),
 		}},
 	})
 	return Target{Construct: c, RoleARN: *role.AttrArn()}

@@ -12,11 +12,9 @@ import (
 const cachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 
 // errorCachingSeconds is how long an edge keeps the fallback page under the address that was asked for. S3's 404 has no
-// Cache-Control, so this alone decides. It is longer than a delivery takes (copy, purge, completion: about a minute), so
-// that deep links change release together with everything else, when the purge completes, and not while files are still
-// being copied. It is no longer than that, because the fallback is also kept under the address of a file that was asked
-// for before it was deployed, and should heal by itself if no purge names it.
-const errorCachingSeconds = 300
+// Cache-Control, so this alone decides. It is CloudFront's own default, and short, because the fallback is kept under every
+// address that was asked for: those that are waited out need not be purged, and purging them all takes a "/*".
+const errorCachingSeconds = 10
 
 // rootObject is served for "/" and for every address that is not a file.
 const rootObject = "index.html"
@@ -24,6 +22,8 @@ const rootObject = "index.html"
 // SiteProps describes a site.
 type SiteProps struct {
 	Name string // prefix of the names of what is made
+
+	errorSeconds *float64 // nil means errorCachingSeconds
 }
 
 // Site is a private bucket behind a distribution that serves a single-page app.
@@ -49,7 +49,7 @@ func NewSite(scope constructs.Construct, id string, props SiteProps) Site {
 		},
 	})
 	distribution := awscloudfront.NewCfnDistribution(c, jsii.String("Distribution"), &awscloudfront.CfnDistributionProps{
-		DistributionConfig: distributionConfig(props.Name, bucket, access),
+		DistributionConfig: distributionConfig(props, bucket, access),
 	})
 	awss3.NewCfnBucketPolicy(c, jsii.String("BucketPolicy"), &awss3.CfnBucketPolicyProps{
 		Bucket:         bucket.Ref(),
@@ -58,12 +58,12 @@ func NewSite(scope constructs.Construct, id string, props SiteProps) Site {
 	return Site{Construct: c, Bucket: bucket, Distribution: distribution}
 }
 
-func distributionConfig(name string, bucket awss3.CfnBucket,
+func distributionConfig(props SiteProps, bucket awss3.CfnBucket,
 	access awscloudfront.CfnOriginAccessControl,
 ) *awscloudfront.CfnDistribution_DistributionConfigProperty {
 	return &awscloudfront.CfnDistribution_DistributionConfigProperty{
 		Enabled:           true,
-		Comment:           jsii.String(name + " site"),
+		Comment:           jsii.String(props.Name + " site"),
 		DefaultRootObject: jsii.String(rootObject),
 		HttpVersion:       jsii.String("http2and3"),
 		Ipv6Enabled:       true,
@@ -80,16 +80,21 @@ func distributionConfig(name string, bucket awss3.CfnBucket,
 			CachePolicyId:        jsii.String(cachingOptimized),
 			Compress:             true,
 		},
-		CustomErrorResponses: []*awscloudfront.CfnDistribution_CustomErrorResponseProperty{fallback(403), fallback(404)},
+		CustomErrorResponses: []*awscloudfront.CfnDistribution_CustomErrorResponseProperty{
+			fallback(403, props.errorSeconds), fallback(404, props.errorSeconds),
+		},
 	}
 }
 
-func fallback(code float64) *awscloudfront.CfnDistribution_CustomErrorResponseProperty {
+func fallback(code float64, seconds *float64) *awscloudfront.CfnDistribution_CustomErrorResponseProperty {
+	if seconds == nil {
+		seconds = jsii.Number(errorCachingSeconds)
+	}
 	return &awscloudfront.CfnDistribution_CustomErrorResponseProperty{
 		ErrorCode:          jsii.Number(code),
 		ResponseCode:       jsii.Number(200),
 		ResponsePagePath:   jsii.String("/" + rootObject),
-		ErrorCachingMinTtl: jsii.Number(errorCachingSeconds),
+		ErrorCachingMinTtl: seconds,
 	}
 }
 

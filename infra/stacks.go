@@ -60,12 +60,12 @@ func newPipelineBase(scope constructs.Construct, env *awscdk.Environment) {
 func newSameAccount(scope constructs.Construct, env *awscdk.Environment) {
 	stack, p := newStack(scope, string(SameAccount), "one account, one stack: the site and the pipeline that delivers it", env)
 	name := p.name()
-	site := NewSite(stack, "Site", SiteProps{Name: name})
+	site := NewSite(stack, "Site", SiteProps{Name: name, errorSeconds: p.errorSeconds()})
 	pipelineRole := newPipelineRole(stack, name)
 	artifacts := NewArtifacts(stack, "Artifacts", ArtifactsProps{Name: name})
 	job := NewInvalidateAction(stack, "Job", InvalidateActionProps{
 		Name: name, Route: SameAccount, TargetName: p.targetName(), Distribution: *site.Distribution.Ref(),
-		Median: p.median(), Code: p.code("job function"),
+		Median: p.median(), Code: p.code("job function"), SiteBucketARN: *site.Bucket.AttrArn(),
 	})
 	pipeline := NewPipeline(stack, "Pipeline", PipelineProps{
 		Name: name, Branch: p.branch(), Purge: job,

@@ -3,6 +3,7 @@ package infra
 import (
 	"regexp"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -34,8 +35,13 @@ type TargetProps struct {
 	// ArtifactBucketARN and ArtifactKeyARN are what the action role may read: the release. [Direct] needs them. The
 	// bucket's and the key's own policies must admit the action role as well, see [NewArtifacts].
 	ArtifactBucketARN, ArtifactKeyARN string
-	TargetName                        string // [Direct]: name that UserParameters select the target by; default "site"
-	Median                            string // [Direct]: see [InvalidateActionProps]
+	// SiteBucketARN is the bucket that the distribution reads, where one is to be looked at: then nothing is purged before
+	// it holds the release. hasSite says at deployment whether there is one. Not for [States].
+	SiteBucketARN string
+	hasSite       awscdk.CfnCondition
+
+	TargetName string // [Direct]: name that UserParameters select the target by; default "site"
+	Median     string // [Direct]: see [InvalidateActionProps]
 
 	Code Code // [Relay] needs the invalidator, [Direct] the job function
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +16,7 @@ import (
 	"github.com/unstale/unstale/internal/job"
 	"github.com/unstale/unstale/internal/lambdaconfig"
 	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/release"
 	"github.com/unstale/unstale/internal/store"
 	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/internal/viewer"
@@ -37,6 +39,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*job.Handler, err
 	median, medianErr := medianFrom(getenv("UNSTALE_MEDIAN"))
 	answerer, answererErr := newAnswerer(getenv, cfg)
 	schedule := purge.Schedule{Median: median}
+	state, stateErr := stateFrom(getenv("UNSTALE_STATE"), cfg)
 	ways := routes.New(cfg)
 	lambdaconfig.Connect(context.Background(), cfg, hosts(getenv, targets)...)
 	return job.New(job.Config{
@@ -48,12 +51,14 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*job.Handler, err
 			return store.New(own)
 		},
 		Viewer:   viewer.New(viewer.Config{Step: schedule.Step(1), Within: 3 * median / 2}),
+		State:    state,
+		Metrics:  os.Stdout,
 		Answerer: answerer,
 		Function: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		Log:      log,
 		Secrets:  lambdaconfig.Secrets(getenv),
 		Schedule: schedule,
-		Broken:   errors.Join(targetsErr, medianErr, answererErr),
+		Broken:   errors.Join(targetsErr, medianErr, stateErr, answererErr),
 	}), nil
 }
 
@@ -98,6 +103,18 @@ func hosts(getenv func(string) string, targets map[string]target.Target) []strin
 		}
 	}
 	return names
+}
+
+// stateFrom opens the state bucket; nil where none is named.
+func stateFrom(location string, cfg aws.Config) (release.State, error) {
+	if location == "" {
+		return nil, nil
+	}
+	state, err := store.NewState(cfg, location)
+	if err != nil {
+		return nil, fmt.Errorf("read UNSTALE_STATE: %w", err)
+	}
+	return state, nil
 }
 
 func medianFrom(s string) (time.Duration, error) {

@@ -16,6 +16,8 @@
 //	                   as itself.
 //	UNSTALE_CALLBACK_REGION
 //	                   the pipeline's region where it is not the function's.
+//	UNSTALE_STATE      bucket, or s3://BUCKET/PREFIX, in which releases are remembered. With it only what
+//	                   changed is purged, and every run leaves a record; without it everything is.
 //	UNSTALE_MEDIAN     how long an invalidation usually takes, as a Go duration (default 10s). All
 //	                   waiting is measured by it.
 //

@@ -2,12 +2,13 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,7 @@ const (
 // CloudFront reaches one distribution with the credentials it has, which must be of the account
 // that owns it: CloudFront has no resource policies.
 type CloudFront struct {
+	cfg    aws.Config
 	client *cloudfront.Client
 	at     place
 }
@@ -49,7 +51,7 @@ func CloudFrontOf(cfg aws.Config, t target.Target) *CloudFront {
 		o.Region = cloudFrontRegion
 		o.Retryer, o.RetryMaxAttempts = aws.NopRetryer{}, 0
 	})
-	return &CloudFront{client, placeOf(t)}
+	return &CloudFront{cfg, client, placeOf(t)}
 }
 
 // Distribution reads the distribution's configuration.
@@ -64,29 +66,24 @@ func (c *CloudFront) Distribution(ctx context.Context) (plan.Distribution, error
 	if out.Distribution == nil || out.Distribution.DistributionConfig == nil {
 		return plan.Distribution{}, c.at.badAnswer(operation, "CloudFront's answer has no configuration")
 	}
-	return describe(out), nil
+	d, err := describe(out)
+	if err != nil {
+		return plan.Distribution{}, c.at.badAnswer(operation, "%v", err)
+	}
+	return d, nil
 }
 
-func describe(out *cloudfront.GetDistributionOutput) plan.Distribution {
-	dist, config := out.Distribution, out.Distribution.DistributionConfig
-	d := plan.Distribution{
-		ID:                aws.ToString(dist.Id),
-		Domain:            aws.ToString(dist.DomainName),
-		DefaultRootObject: aws.ToString(config.DefaultRootObject),
-		Enabled:           aws.ToBool(config.Enabled),
-		Status:            aws.ToString(dist.Status),
-		ETag:              aws.ToString(out.ETag),
+// describe reads the answer as the same document that the AWS CLI prints of it, so that there is one
+// reader of configurations. The SDK's structures are named after the API's.
+func describe(out *cloudfront.GetDistributionOutput) (plan.Distribution, error) {
+	text, err := json.Marshal(struct {
+		ETag         *string
+		Distribution *types.Distribution
+	}{out.ETag, out.Distribution})
+	if err != nil {
+		return plan.Distribution{}, fmt.Errorf("write distribution config: %w", err)
 	}
-	if a, err := arn.Parse(aws.ToString(dist.ARN)); err == nil {
-		d.Account = a.AccountID
-	}
-	if config.Aliases != nil {
-		d.Aliases = config.Aliases.Items
-	}
-	if config.CacheTagConfig != nil {
-		d.CacheTagHeader = aws.ToString(config.CacheTagConfig.HeaderName)
-	}
-	return d
+	return plan.FromConfig(text)
 }
 
 // Create asks for the batch; see reference.go for one whose reference was used before.

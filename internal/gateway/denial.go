@@ -9,7 +9,7 @@ import (
 // denial is how AWS words a refusal, as IAM's troubleshooting guide shows it:
 // "User: ARN is not authorized to perform: ACTION on resource: ARN because REASON". The resource
 // and the reason may be missing.
-var denial = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+?)[.,]?(?: on resource: (\S+?)[.,]?)?(?:\s|$)`)
+var denial = regexp.MustCompile(`User: (\S+) is not authorized to perform: (\S+?)[.,]?(?: on resource: "?(\S+?)"?[.,]?)?(?:\s|$)`)
 
 // parseDenial takes caller, action and resource out of AWS's text, as far as they are there.
 func parseDenial(message string) (caller, action, resource string) {

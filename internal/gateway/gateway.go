@@ -28,4 +28,7 @@ type Gateway interface {
 	// InProgress lists the invalidations of the distribution that are not completed, newest
 	// first, with their items.
 	InProgress(ctx context.Context) ([]invalidation.Invalidation, error)
+	// Objects looks at what one of the distribution's origins holds under keys, at most MaxKeys, in
+	// their order. An origin that cannot be looked at is an error with the code Unsupported.
+	Objects(ctx context.Context, origin plan.Origin, keys []string) ([]Stored, error)
 }

@@ -101,6 +101,28 @@ func (r *Relay) InProgress(ctx context.Context) ([]invalidation.Invalidation, er
 	return answer.Invalidations, nil
 }
 
+// Objects looks at what an origin of the distribution holds. The invalidator finds the origin by its ID
+// in its own distribution, so that no other bucket can be named from here.
+func (r *Relay) Objects(ctx context.Context, origin plan.Origin, keys []string) ([]Stored, error) {
+	operation := "read origin " + origin.ID
+	if err := CheckObjects(origin, keys); err != nil {
+		return nil, r.at.wrap(operation, err)
+	}
+	answer, err := r.ask(ctx, operation, Request{Operation: OpObjects, Origin: origin.ID, Keys: keys})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer.Objects) != len(keys):
+		return nil, r.at.badAnswer(operation, "the invalidator answers for %d keys instead of %d", len(answer.Objects), len(keys))
+	}
+	for i, key := range keys {
+		if answer.Objects[i].Key != key {
+			return nil, r.at.badAnswer(operation, "the invalidator answers for key %.40q instead of %.40q", answer.Objects[i].Key, key)
+		}
+	}
+	return answer.Objects, nil
+}
+
 // one asks for what is answered with a single invalidation.
 func (r *Relay) one(ctx context.Context, operation string, request Request) (invalidation.Invalidation, error) {
 	answer, err := r.ask(ctx, operation, request)

@@ -34,6 +34,7 @@ const (
 	OpCreate       Operation = "create"       // items, reference
 	OpGet          Operation = "get"          // id
 	OpInProgress   Operation = "inProgress"   // nothing
+	OpObjects      Operation = "objects"      // origin, keys
 )
 
 // Request is what the job function sends.
@@ -44,6 +45,8 @@ type Request struct {
 	Items        []string  `json:"items,omitempty"`
 	Reference    string    `json:"reference,omitempty"`
 	ID           string    `json:"id,omitempty"`
+	Origin       string    `json:"origin,omitempty"` // ID of one of the distribution's
+	Keys         []string  `json:"keys,omitempty"`
 	Cause        *Cause    `json:"cause,omitempty"` // for the log
 }
 
@@ -53,6 +56,7 @@ type Response struct {
 	Distribution  *plan.Distribution          `json:"distribution,omitempty"`
 	Invalidation  *invalidation.Invalidation  `json:"invalidation,omitempty"`
 	Invalidations []invalidation.Invalidation `json:"invalidations,omitzero"` // not nil when asked for
+	Objects       []Stored                    `json:"objects,omitzero"`       // likewise
 	Error         *Failure                    `json:"error,omitempty"`
 }
 
@@ -121,15 +125,17 @@ func DecodeRequest(raw []byte) (Request, error) {
 
 // check refuses members that the operation does not take, and asks for those that it needs.
 func (r Request) check() error {
-	batch, one := r.Items != nil || r.Reference != "", r.ID != ""
+	batch, one, objects := r.Items != nil || r.Reference != "", r.ID != "", r.Origin != "" || r.Keys != nil
 	fits := false
 	switch r.Operation {
 	case OpDistribution, OpInProgress:
-		fits = !batch && !one
+		fits = !batch && !one && !objects
 	case OpCreate:
-		fits = len(r.Items) > 0 && r.Reference != "" && !one
+		fits = len(r.Items) > 0 && r.Reference != "" && !one && !objects
 	case OpGet:
-		fits = one && !batch
+		fits = one && !batch && !objects
+	case OpObjects:
+		fits = r.Origin != "" && len(r.Keys) > 0 && !one && !batch
 	default:
 		return &Error{Code: BadRequest, Message: fmt.Sprintf("there is no operation %.40q", r.Operation)}
 	}
@@ -152,7 +158,9 @@ func decodeResponse(raw []byte) (Response, error) {
 		return Response{}, fmt.Errorf("the invalidator's answer has version %d, not %d", r.Version, Version)
 	}
 	members := 0
-	for _, there := range []bool{r.Distribution != nil, r.Invalidation != nil, r.Invalidations != nil, r.Error != nil} {
+	for _, there := range []bool{
+		r.Distribution != nil, r.Invalidation != nil, r.Invalidations != nil, r.Objects != nil, r.Error != nil,
+	} {
 		if there {
 			members++
 		}

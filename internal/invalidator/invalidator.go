@@ -31,6 +31,7 @@ type Gateway interface {
 	Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error)
 	Get(ctx context.Context, id string) (invalidation.Invalidation, error)
 	InProgress(ctx context.Context) ([]invalidation.Invalidation, error)
+	Objects(ctx context.Context, origin plan.Origin, keys []string) ([]gateway.Stored, error)
 }
 
 // Handler carries requests out.
@@ -110,8 +111,27 @@ func (h *Handler) do(ctx context.Context, request *gateway.Request) (gateway.Res
 			list = []invalidation.Invalidation{}
 		}
 		return gateway.Response{Invalidations: list}, err
+	case gateway.OpObjects:
+		objects, err := objects(ctx, gate, request)
+		return gateway.Response{Objects: objects}, err
 	}
 	return gateway.Response{}, &gateway.Error{Code: gateway.BadRequest, Message: "there is no such operation"}
+}
+
+// objects looks at an origin of the distribution, and at no bucket that is none of its origins.
+func objects(ctx context.Context, gate Gateway, request *gateway.Request) ([]gateway.Stored, error) {
+	d, err := gate.Distribution(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, origin := range d.Origins {
+		if origin.ID == request.Origin {
+			return gate.Objects(ctx, origin, request.Keys)
+		}
+	}
+	return nil, &gateway.Error{
+		Code: gateway.BadRequest, Message: fmt.Sprintf("distribution %s has no origin %.64q", request.Distribution, request.Origin),
+	}
 }
 
 // admit finds the gateway of the request's distribution, and refuses what is not on the list.

@@ -31,7 +31,15 @@ func (f *fake) record(format string, args ...any) error {
 }
 
 func (f *fake) Distribution(context.Context) (plan.Distribution, error) {
-	return plan.Distribution{ID: f.id}, f.record("distribution")
+	return plan.Distribution{ID: f.id, Origins: []plan.Origin{{ID: "site", Bucket: "bucket-of-" + f.id}}}, f.record("distribution")
+}
+
+func (f *fake) Objects(_ context.Context, origin plan.Origin, keys []string) ([]gateway.Stored, error) {
+	all := make([]gateway.Stored, len(keys))
+	for i, key := range keys {
+		all[i] = gateway.Stored{Key: key, Found: true, Size: 7}
+	}
+	return all, f.record("objects of %s %q", origin.Bucket, keys)
 }
 
 func (f *fake) Create(_ context.Context, b invalidation.Batch) (invalidation.Invalidation, error) {
@@ -87,7 +95,7 @@ func handle(t *testing.T, h *invalidator.Handler, ctx context.Context, event str
 
 func TestOperations(t *testing.T) {
 	tests := []struct{ event, asked, answer string }{
-		{`{"version":1,"operation":"distribution"}`, "distribution", `{"version":1,"distribution":{"id":"E1","account":"","domain":"","enabled":false,"status":"","etag":""}}`},
+		{`{"version":1,"operation":"distribution"}`, "distribution", `{"version":1,"distribution":{"id":"E1","account":"","domain":"","enabled":false,"status":"","etag":"","origins":[{"id":"site","domain":"","bucket":"bucket-of-E1"}]}}`},
 		{
 			`{"version":1,"operation":"create","distribution":"E1","items":["/b","/a","/a*","#T"],"reference":"r-1"}`, `create E1 ["#t" "/a*" "/b"] r-1`,
 			`{"version":1,"invalidation":{"id":"I1","distribution":"E1","reference":"r-1","items":["#t","/a*","/b"],"status":"InProgress","created":"0001-01-01T00:00:00Z"}}`,
@@ -97,11 +105,19 @@ func TestOperations(t *testing.T) {
 			`{"version":1,"invalidation":{"id":"I7","distribution":"E1","reference":"","items":null,"status":"Completed","created":"0001-01-01T00:00:00Z"}}`,
 		},
 		{`{"version":1,"operation":"inProgress"}`, "in progress", `{"version":1,"invalidations":[]}`},
+		{
+			`{"version":1,"operation":"objects","origin":"site","keys":["a"]}`, `distribution; objects of bucket-of-E1 ["a"]`,
+			`{"version":1,"objects":[{"key":"a","found":true,"size":7,"summed":false,"crc32":0}]}`,
+		},
+		{
+			`{"version":1,"operation":"objects","origin":"other","keys":["a"]}`, "distribution",
+			`{"version":1,"error":{"code":"BadRequest","message":"distribution E1 has no origin \"other\""}}`,
+		},
 	}
 	for _, tt := range tests {
 		h, fakes, _ := world(t, "E1")
 		answer, err := h.Handle(t.Context(), json.RawMessage(tt.event))
-		if err != nil || string(answer) != tt.answer || !slices.Equal(fakes["E1"].asked, []string{tt.asked}) {
+		if err != nil || string(answer) != tt.answer || strings.Join(fakes["E1"].asked, "; ") != tt.asked {
 			t.Errorf("%s: %s, %v, asked %q", tt.event, answer, err, fakes["E1"].asked)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/unstale/unstale/internal/gateway"
@@ -54,9 +55,21 @@ func (s *session) conclude(verdicts []purge.Verdict) Answer {
 			"InvalidationIds": strings.Join(ids(progress), " "),
 			"Items":           strings.Join(s.itemsOf(verdicts), " "),
 			"Verified":        verified(progress),
-			"Verdict":         strings.Join(lines, "; "),
+			"Verdict":         s.verdict(lines),
 		},
 	}
+}
+
+// verdict names the evidence of every target, or tells the verdict itself where none is kept.
+func (s *session) verdict(lines []string) string {
+	all := slices.Clone(s.records)
+	for i, uri := range all {
+		if uri == "" {
+			return strings.Join(lines, "; ")
+		}
+		all[i] = uri
+	}
+	return strings.Join(all, " ")
 }
 
 // verified says how the release was recognised: "content" when pages of every target were compared

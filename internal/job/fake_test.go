@@ -107,6 +107,10 @@ func (d *distribution) InProgress(context.Context) ([]invalidation.Invalidation,
 	return nil, d.step("list")
 }
 
+func (d *distribution) Objects(context.Context, plan.Origin, []string) ([]gateway.Stored, error) {
+	return nil, d.step("objects")
+}
+
 // eyes see the release when its content is known to them or nothing is compared.
 type eyes struct {
 	mu    sync.Mutex

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/release"
 	"github.com/unstale/unstale/internal/target"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Gateway   func(t target.Target, release string) (purge.Gateway, error)
 	Artifacts func(Credentials) Artifacts
 	Viewer    purge.Viewer
+	State     release.State // nil: nothing is kept between actions, and everything is purged
+	Metrics   io.Writer     // gets a line of metrics a target; nil: none are told
 	Answerer  Answerer
 	Function  string // this function's name or ARN: continuation tokens belong to it
 	Log       *slog.Logger

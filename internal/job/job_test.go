@@ -136,7 +136,7 @@ func TestFailures(t *testing.T) {
 		{"an artifact that is no zip", "", func(w *world) { w.shelf.content = []byte("<html>") }, 1, ConfigurationError, []string{`open input artifact "Build"`, "zip"}},
 		{
 			"an artifact that is refused", "", func(w *world) {
-				w.shelf.fail = &store.Error{Bucket: "b", Key: "k", Code: "AccessDenied", Err: errors.New("no")}
+				w.shelf.fail = &store.Error{What: "read", Bucket: "b", Key: "k", Code: "AccessDenied", Err: errors.New("no")}
 			},
 			1, PermissionError,
 			[]string{"read s3://b/k", "try: allow s3:GetObject"},

@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/release"
 	"github.com/unstale/unstale/internal/target"
-	"github.com/unstale/unstale/internal/viewer"
-	"github.com/unstale/unstale/invalidation"
-	"github.com/unstale/unstale/plan"
 	"github.com/unstale/unstale/site"
 )
 
@@ -31,6 +29,7 @@ type session struct {
 	bind     binding
 	gateways map[string]purge.Gateway // by target; complete when prepare is done
 	release  site.Snapshot            // nil when there is no artifact
+	records  []string                 // URIs of the evidence, by target; "" where there is none
 
 	mu    sync.Mutex // guards what follows, and bind as soon as ready
 	token token
@@ -57,6 +56,7 @@ func (s *session) work(ctx context.Context) Answer {
 	s.log.Info("working", "targets", s.bind.targets, "release", s.params.Release, "attempt", s.token.attempt,
 		"continued", s.event.token != "", "objects", len(s.release))
 	verdicts := make([]purge.Verdict, len(s.bind.targets))
+	s.records = make([]string, len(s.bind.targets))
 	var wg sync.WaitGroup
 	for i := range s.bind.targets { // at most maxTargets
 		wg.Go(func() { verdicts[i] = s.purge(ctx, i) })
@@ -181,21 +181,39 @@ func (s *session) purge(ctx context.Context, i int) (v purge.Verdict) {
 	p := purge.Purge{
 		Gateway: s.gateways[name], Viewer: s.Viewer, Now: s.Now, Schedule: s.Schedule, Retry: s.Retry, Log: log,
 	}
-	v = p.Run(ctx, purge.Order{
-		Target: name, Release: s.params.Release, Attempt: s.token.attempt, Until: s.token.started.Add(s.params.Wait),
-		Plan:   s.plan,
-		Expect: func(d plan.Distribution) []viewer.Expectation { return viewer.Expect(d, s.params.Verify, s.release) },
-		Saved:  func(p purge.Progress) { s.save(i, p) },
-	}, from)
+	run := release.New(release.Release{
+		Target: s.Targets[name], Name: s.params.Release, Attempt: s.token.attempt, Snapshot: s.release,
+		Items: s.params.Items, Verify: s.params.Verify, Function: s.Function, State: s.State, Started: s.token.started, Now: s.Now,
+	})
+	v = p.Run(ctx, run.Order(s.token.started.Add(s.params.Wait), func(p purge.Progress) { s.save(i, p) }), from)
 	s.save(i, v.Progress)
+	s.end(ctx, log, i, run, &v, from)
 	return v
 }
 
-func (s *session) plan(d plan.Distribution) plan.Plan {
-	if s.params.Items == nil {
-		return plan.Everything(d, "the action names no items")
+// end records what came of a target, once. An earlier job of the action may have done so.
+func (s *session) end(ctx context.Context, log *slog.Logger, i int, run *release.Run, v *purge.Verdict, from purge.Progress) {
+	switch {
+	case v.Outcome == purge.Unfinished:
+		return
+	case from.Stage == purge.Seen:
+		s.records[i] = run.Record(v.Progress)
+		return
 	}
-	return plan.Given(d, s.params.Items, "named by the action")
+	s.records[i] = run.Conclude(ctx, v)
+	for _, note := range v.Notes {
+		log.Info("note", "text", note)
+	}
+	if s.Metrics == nil {
+		return
+	}
+	line, err := run.Metrics(*v)
+	if err == nil {
+		_, err = s.Metrics.Write(append(line, '\n'))
+	}
+	if err != nil {
+		log.Warn("no metrics are told", "error", err.Error())
+	}
 }
 
 func (s *session) save(i int, p purge.Progress) {
@@ -271,20 +289,12 @@ func (s *session) about() []any {
 	return []any{"targets", s.bind.targets, "release", s.params.Release, "references", references}
 }
 
-// itemsOf lists what was purged, each item once.
+// itemsOf lists what was purged, each item once, as far as this job knows: those of targets that were
+// finished in earlier jobs of the action stand in their evidence.
 func (s *session) itemsOf(verdicts []purge.Verdict) []string {
 	var items []string
 	for _, v := range verdicts {
 		items = append(items, v.Items...)
-	}
-	if items == nil { // all were finished in earlier jobs of this action
-		chosen := s.plan(plan.Distribution{}).Paths()
-		if kept, err := invalidation.Normalize(chosen); err == nil {
-			chosen = kept
-		}
-		for _, item := range chosen {
-			items = append(items, item.String())
-		}
 	}
 	slices.Sort(items)
 	return slices.Compact(items)

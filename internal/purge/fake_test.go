@@ -21,6 +21,7 @@ type cloud struct {
 	hangs    map[string]bool    // operations that answer only when the context ends
 	others   []invalidation.Invalidation
 	freed    time.Time // when the others are gone
+	arrives  time.Time // when the origin holds the release
 	disabled bool
 
 	calls   []string
@@ -98,6 +99,21 @@ func (c *cloud) InProgress(ctx context.Context) ([]invalidation.Invalidation, er
 	return nil, nil
 }
 
+// Objects gives what the origin holds: what is asked for has the size that was put.
+func (c *cloud) Objects(ctx context.Context, _ plan.Origin, keys []string) ([]gateway.Stored, error) {
+	if err := c.call(ctx, "objects"); err != nil {
+		return nil, err
+	}
+	all := make([]gateway.Stored, len(keys))
+	for i, key := range keys {
+		all[i] = gateway.Stored{Key: key, Found: key != "missing", Size: 1, Summed: true, CRC32: 7}
+		if !time.Now().Before(c.arrives) {
+			all[i].Size = 2
+		}
+	}
+	return all, nil
+}
+
 // eyes is a viewer that sees what it is told.
 type eyes struct {
 	pages []viewer.Page
@@ -129,13 +145,17 @@ func noted() (*slog.Logger, *bytes.Buffer) {
 // purge of everything by the cloud and the eyes, in bare (un-jittered) steps.
 func purgeOf(c *cloud, e *eyes) (Purge, Order) {
 	return Purge{
-		Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
-	}, Order{
-		Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
-		Plan:   func(d plan.Distribution) plan.Plan { return plan.Everything(d, "no history") },
-		Expect: func(plan.Distribution) []viewer.Expectation { return []viewer.Expectation{{Path: "/"}} },
-		Until:  time.Now().Add(10 * time.Minute),
-	}
+			Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
+		}, Order{
+			Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
+			Plan: func(_ context.Context, d plan.Distribution, _ invalidation.Limits) (plan.Plan, error) {
+				return plan.Everything(d, "no history"), nil
+			},
+			Expect: func(context.Context, plan.Distribution) ([]viewer.Expectation, error) {
+				return []viewer.Expectation{{Path: "/"}}, nil
+			},
+			Until: time.Now().Add(10 * time.Minute),
+		}
 }
 
 // invocation is the context of a function that may run for d.
@@ -164,4 +184,11 @@ func times(n int, err error) []error {
 		all[i] = err
 	}
 	return all
+}
+
+// given plans items, whatever the distribution.
+func given(items ...invalidation.Item) func(context.Context, plan.Distribution, invalidation.Limits) (plan.Plan, error) {
+	return func(_ context.Context, d plan.Distribution, _ invalidation.Limits) (plan.Plan, error) {
+		return plan.Given(d, items, "asked for"), nil
+	}
 }

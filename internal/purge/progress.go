@@ -17,7 +17,8 @@ const (
 	Seen      Stage = "seen"      // a viewer got the release
 )
 
-func (s Stage) name() string {
+// Name is the stage for people.
+func (s Stage) Name() string {
 	if s == Planned {
 		return "planned"
 	}
@@ -33,6 +34,8 @@ type Progress struct {
 	ID           string `json:"i,omitempty"` // of the invalidation
 	Created      int64  `json:"c,omitempty"` // CloudFront's clock, Unix milliseconds
 	Noted        int64  `json:"n,omitempty"` // this machine's clock when it learned of the creation
+	Paths        int    `json:"q,omitempty"` // that were asked for
+	Settle       int64  `json:"w,omitempty"` // this machine's clock when nothing stale is left to expire; 0: nothing is
 
 	// What the viewer saw, once Stage is Seen.
 	Pages    int    `json:"p,omitempty"` // looked at, all fresh
@@ -42,19 +45,27 @@ type Progress struct {
 
 // Valid reports whether a Progress that came from elsewhere can be gone on from.
 func (p Progress) Valid() bool {
-	named := p.ID != "" && p.Noted > 0 && p.Created >= 0 && invalidation.CheckReference(p.Reference) == nil
+	named := p.ID != "" && p.Noted > 0 && p.Created >= 0 && p.Settle >= 0 && p.Paths >= 0 && invalidation.CheckReference(p.Reference) == nil
+	spared := p.ID == "" && p.Reference == "" && p.Noted > 0 && p.Created == 0 && p.Settle >= 0 && p.Paths == 0
 	switch p.Stage {
 	case Planned:
 		return p.ID == "" && p.Pages == 0
-	case Created, Completed:
+	case Created:
 		return named && p.Pages == 0
+	case Completed:
+		return (named || spared) && p.Pages == 0
 	case Seen:
-		return named && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages
+		return (named || spared) && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages
 	}
 	return false
 }
 
-// Since is when the invalidation was created, on this machine's clock. CloudFront's own time is
+// Spared reports whether no invalidation was needed.
+func (p Progress) Spared() bool {
+	return p.ID == "" && (p.Stage == Completed || p.Stage == Seen)
+}
+
+// Since is when the invalidation was created, or found not to be needed, on this machine's clock. CloudFront's own time is
 // taken when it is the earlier: that is an invalidation found again. Were it ahead of this clock,
 // every age would look too old.
 func (p Progress) Since() time.Time {

@@ -26,6 +26,8 @@ type Gateway interface {
 	Get(ctx context.Context, id string) (invalidation.Invalidation, error)
 	// InProgress lists the distribution's invalidations that are not completed, with their items.
 	InProgress(ctx context.Context) ([]invalidation.Invalidation, error)
+	// Objects looks at what an origin holds.
+	Objects(ctx context.Context, origin plan.Origin, keys []string) ([]gateway.Stored, error)
 }
 
 // Viewer is what a purge needs to know what viewers get.
@@ -49,9 +51,18 @@ type Order struct {
 	Release string // for people; "" when not known
 	// Attempt makes the reference: the same attempt never pays twice, another one purges again.
 	Attempt string
-	// Plan chooses the items, Expect what viewers have to get, once the distribution is known.
-	Plan   func(plan.Distribution) plan.Plan
-	Expect func(plan.Distribution) []viewer.Expectation
+	// Plan chooses the items, once the distribution and what is in progress there are known. It may be
+	// asked again when there is no room for them.
+	Plan func(ctx context.Context, d plan.Distribution, busy invalidation.Limits) (plan.Plan, error)
+	// Expect is what viewers have to get.
+	Expect func(ctx context.Context, d plan.Distribution) ([]viewer.Expectation, error)
+
+	// The rest may be nil. Prepare comes before anything is decided; Served is what the origin has to
+	// serve before anything is purged; Keep fixes the plan of the attempt before it is carried out, and
+	// gives the earlier one where the attempt has one already.
+	Prepare func(ctx context.Context, d plan.Distribution) error
+	Served  func(d plan.Distribution) Served
+	Keep    func(ctx context.Context, d plan.Distribution, p plan.Plan) (plan.Plan, error)
 	// Until ends the waiting: for room, for completion, between retries.
 	Until time.Time
 	// Saved, when set, is called with every Progress worth keeping.
@@ -114,14 +125,14 @@ func (r *run) end(err error) Verdict {
 	}
 	r.verdict.Outcome, r.verdict.Failure = Failed, failure
 	r.Log.Error("failed", "reference", r.verdict.Progress.Reference, "invalidation", r.verdict.Progress.ID,
-		"stage", failure.Stage.name(), "error", failure.Err.Error(), "try", failure.Try)
+		"stage", failure.Stage.Name(), "error", failure.Err.Error(), "try", failure.Try)
 	return r.verdict
 }
 
 func (r *run) log(msg string, args ...any) {
 	p := r.verdict.Progress
 	r.Log.Info(msg, append([]any{
-		"distribution", p.Distribution, "reference", p.Reference, "invalidation", p.ID, "stage", p.Stage.name(),
+		"distribution", p.Distribution, "reference", p.Reference, "invalidation", p.ID, "stage", p.Stage.Name(),
 	}, args...)...)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
-	"github.com/unstale/unstale/plan"
 )
 
 func TestAPurgeFromBeginningToEnd(t *testing.T) {
@@ -257,7 +256,7 @@ func TestViewersWhoDoNotSeeIt(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, e := &cloud{}, &eyes{pages: []viewer.Page{tt.page}}
 				p, o := purgeOf(c, e)
-				o.Plan = func(d plan.Distribution) plan.Plan { return plan.Given(d, tt.items, "asked for") }
+				o.Plan = given(tt.items...)
 				v := p.Run(invocation(t, time.Minute), o, Progress{})
 				if v.OK() || v.Outcome != Failed || v.Failure.Stage != Completed || !strings.Contains(v.Failure.Try, tt.says) {
 					t.Errorf("%v; want %q", v, tt.says)
@@ -283,9 +282,7 @@ func TestRefusals(t *testing.T) {
 			t.Error(v)
 		}
 		c.disabled = false
-		o.Plan = func(d plan.Distribution) plan.Plan {
-			return plan.Given(d, []invalidation.Item{"no/slash"}, "asked for")
-		}
+		o.Plan = given("no/slash")
 		if v := p.Run(invocation(t, time.Minute), o, Progress{}); v.Outcome != Failed || c.paid > 0 {
 			t.Error(v)
 		}
@@ -357,6 +354,10 @@ func TestValid(t *testing.T) {
 		{"no reference", func(p *Progress) { p.Reference = "" }, false},
 		{"no time", func(p *Progress) { p.Noted = 0 }, false},
 		{"a time before all", func(p *Progress) { p.Created = -1 }, false},
+		{"settling before all", func(p *Progress) { p.Settle = -1 }, false},
+		{"nothing to purge", func(p *Progress) { *p = Progress{Stage: Completed, Noted: 1} }, true},
+		{"nothing to purge, seen", func(p *Progress) { *p = Progress{Stage: Seen, Noted: 1, Pages: 1} }, true},
+		{"nothing created", func(p *Progress) { *p = Progress{Stage: Created, Noted: 1} }, false},
 	} {
 		p := ok
 		if tt.change(&p); p.Valid() != tt.want {

@@ -61,6 +61,8 @@ type Verdict struct {
 	Outcome      Outcome
 	Progress     Progress
 	Distribution plan.Distribution   // zero when it was not read in this execution
+	Plan         plan.Plan           // zero when it was not made in this execution
+	Gated        time.Time           // when the origin was seen to serve the release; zero when that was not looked at
 	Items        []string            // as CloudFront reports them; nil when not asked in this execution
 	Status       invalidation.Status // likewise
 	Looks        int                 // how often the status was asked
@@ -84,7 +86,7 @@ func (v Verdict) String() string {
 	}
 	switch v.Outcome {
 	case Failed:
-		fmt.Fprintf(&b, " failed after stage %s", v.Failure.Stage.name())
+		fmt.Fprintf(&b, " failed after stage %s", v.Failure.Stage.Name())
 		if v.Progress.ID != "" {
 			b.WriteString(" of invalidation " + v.Progress.ID)
 		}
@@ -98,8 +100,12 @@ func (v Verdict) String() string {
 		b.WriteString(" waiting to be created")
 		return b.String()
 	}
-	fmt.Fprintf(&b, " invalidation %s created", v.Progress.ID)
-	if v.Progress.Stage == Completed || v.Progress.Stage == Seen {
+	if v.Progress.Spared() {
+		b.WriteString(" nothing to purge")
+	} else {
+		fmt.Fprintf(&b, " invalidation %s created", v.Progress.ID)
+	}
+	if !v.Progress.Spared() && (v.Progress.Stage == Completed || v.Progress.Stage == Seen) {
 		b.WriteString(" -> completed")
 		if v.Took > 0 {
 			fmt.Fprintf(&b, " within %.1f s", v.Took.Seconds())

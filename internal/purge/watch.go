@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
@@ -90,12 +91,19 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.verdict.Items == nil {
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	if r.verdict.Items == nil && !r.verdict.Progress.Spared() {
 		// Handed over after completion: only the report wants the items, so a failed look is no matter.
 		_ = r.look(ctx)
 	}
+	expect, err := r.Expect(ctx, d)
+	if err != nil {
+		return err
+	}
 	r.verdict.Report = r.Viewer.Check(ctx, viewer.Request{
-		Domain: d.Domain, Expect: r.Expect(d), Since: r.verdict.Progress.Since(),
+		Domain: d.Domain, Expect: expect, Items: r.verdict.Items, Since: r.verdict.Progress.Since(),
 	})
 	if r.verdict.Report.Fresh() {
 		p, pops := &r.verdict.Progress, r.verdict.Report.POPs()
@@ -109,16 +117,29 @@ func (r *run) verify(ctx context.Context) error {
 	if ctx.Err() != nil && r.Now().Before(r.Until) {
 		return errHandOver
 	}
+	done := fmt.Sprintf("invalidation %s is completed", r.verdict.Progress.ID)
+	if r.verdict.Progress.Spared() {
+		done = "nothing had to be purged"
+	}
 	said := "viewers do not see the release"
 	if r.verdict.Report.Unanswered() {
 		said = "whether viewers see the release is not known"
 	}
 	return &Failure{
 		Stage: Completed,
-		Err: fmt.Errorf("verify distribution %s: invalidation %s is completed, but %s: %s",
-			d.ID, r.verdict.Progress.ID, said, r.verdict.Report),
-		Try: r.remedy(),
+		Err:   fmt.Errorf("verify distribution %s: %s, but %s: %s", d.ID, done, said, r.verdict.Report),
+		Try:   r.remedy(),
 	}
+}
+
+// settle waits until what was not purged has expired.
+func (r *run) settle(ctx context.Context) error {
+	wait := time.UnixMilli(r.verdict.Progress.Settle).Sub(r.Now())
+	if r.verdict.Progress.Settle == 0 || wait <= 0 {
+		return nil
+	}
+	r.log("waiting for what expires by itself", "seconds", wait.Seconds())
+	return r.sleep(ctx, wait)
 }
 
 // remedy says what to do about the first page that is not fresh.
@@ -129,14 +150,16 @@ func (r *run) remedy() string {
 	}
 	page := stale[0]
 	path, _, _ := strings.Cut(strings.TrimPrefix(page.URL, "https://"+r.verdict.Report.Domain), "?")
-	covered := len(r.verdict.Items) == 0
+	covered := r.verdict.Items == nil
 	for _, item := range r.verdict.Items {
 		one := invalidation.Item(item)
-		covered = covered || one.Tag() || one.Covers(path)
+		covered = covered || one.Tag() || one.Covers(invalidation.EncodePath(path))
 	}
 	switch {
 	case page.Status == 0:
 		return "check that the function can reach the internet, then retry the stage"
+	case page.Gone:
+		return fmt.Sprintf("check that the deploy removed %s, or set deletes to false in the target", path)
 	case !covered:
 		return fmt.Sprintf("add %s to the items: none of them covers it", path)
 	case page.Status >= 400:

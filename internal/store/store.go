@@ -1,6 +1,6 @@
-// Package store keeps what a purge reads and writes in S3. Today that is the release's artifact, of
-// which only the end is fetched, because a zip keeps its directory there. It is the only place that
-// calls S3.
+// Package store keeps what a purge reads and writes in S3: the release's artifact, of which only the end
+// is fetched, because a zip keeps its directory there; and the state, which later runs need. It is the
+// only place that calls S3 with the SDK's client.
 package store
 
 import (
@@ -36,14 +36,17 @@ func New(cfg aws.Config) *Store {
 	})}
 }
 
-// Error is why an object could not be read.
+// Error is why an object could not be read or written.
 type Error struct {
 	Bucket, Key string
+	What        string // "read", "write" or "list"
 	Code        string // S3's code, such as "AccessDenied" or "NoSuchKey"; "" when none was answered
 	Err         error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("read s3://%s/%s: %v", e.Bucket, e.Key, e.Err) }
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s s3://%s/%s: %v", e.What, e.Bucket, e.Key, e.Err)
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -171,7 +174,7 @@ func (o *object) get(byteRange string) (*s3.GetObjectOutput, error) {
 }
 
 func (o *object) fail(err error) error {
-	return &Error{Bucket: o.bucket, Key: o.key, Code: code(err), Err: err}
+	return &Error{Bucket: o.bucket, Key: o.key, What: "read", Code: code(err), Err: err}
 }
 
 func code(err error) string {

@@ -76,6 +76,9 @@ func Check(t Target) (Target, []Fault) {
 	if t.Account != "" && !validAccount(t.Account) {
 		fault("account", "account %q does not have 12 digits", t.Account)
 	}
+	if err := t.Plans().check(); err != nil {
+		fault("planning", "planning: %v", err)
+	}
 	field, account, err := owner(t)
 	switch {
 	case err != nil:

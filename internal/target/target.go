@@ -3,6 +3,13 @@
 // may edit a pipeline chooses among their names and gains nothing else.
 package target
 
+import (
+	"fmt"
+
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+)
+
 // Route is how the border between the accounts is crossed.
 type Route string
 
@@ -25,6 +32,52 @@ type Target struct {
 	Role         string `json:"role,omitempty"`         // assume: ARN of the role to assume
 	ExternalID   string `json:"externalId,omitempty"`   // assume: what the role's trust policy asks for
 	StateMachine string `json:"stateMachine,omitempty"` // states: ARN of the state machine
+
+	// Planning is what only the owner knows of the site; nil where nothing is to be said.
+	Planning *Planning `json:"planning,omitempty"`
+}
+
+// Planning is how a target's releases are planned. The zero value is the default.
+type Planning struct {
+	Preset  plan.Preset `json:"preset,omitempty"`
+	Budget  string      `json:"budget,omitempty"`  // see plan.ParseBudget
+	Deletes bool        `json:"deletes,omitempty"` // the deploy removes what the release lacks
+	Bucket  string      `json:"bucket,omitempty"`  // where the release lies, if the distribution reads several buckets
+	Prefix  string      `json:"prefix,omitempty"`  // stands before each of its keys there
+	Routes  []string    `json:"routes,omitzero"`   // of a single-page app, such as "/users/*"; nil: any path may be one
+	// Rewrites says what the distribution's functions do to URIs, by name or ARN; "*" is every other one.
+	Rewrites map[string]plan.Rewrite `json:"rewrites,omitempty"`
+}
+
+// Plans is the target's planning, zero where it says nothing.
+func (t Target) Plans() Planning {
+	if t.Planning == nil {
+		return Planning{}
+	}
+	return *t.Planning
+}
+
+// check verifies what can be verified without the distribution.
+func (p Planning) check() error {
+	if _, err := plan.ParsePreset(string(p.Preset)); err != nil {
+		return err
+	}
+	if _, err := plan.ParseBudget(p.Budget); err != nil {
+		return err
+	}
+	for _, route := range p.Routes {
+		if _, err := invalidation.ParseItem(route); err != nil || route[0] != '/' {
+			return fmt.Errorf("route %q is not a path, such as /users/*", route)
+		}
+	}
+	for name, r := range p.Rewrites {
+		switch r {
+		case plan.RewriteNothing, plan.RewriteIndex, plan.RewriteHTML, plan.RewriteFallback:
+		default:
+			return fmt.Errorf("rewrite %q of function %s is none of none, index, html and spa", r, name)
+		}
+	}
+	return nil
 }
 
 // Routes lists all routes, the default first.

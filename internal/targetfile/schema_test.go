@@ -40,7 +40,7 @@ func TestSchemaIsCommitted(t *testing.T) {
 	}
 }
 
-// Every field of a target has a key, so that neither reader, writer nor schema can forget one.
+// Every field of a target has a key (those of Planning stand beside the others in the file), so that neither reader, writer nor schema can forget one.
 func TestEveryFieldHasAKey(t *testing.T) {
 	names := map[string]bool{}
 	for _, k := range keys() {
@@ -52,7 +52,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	var fields []string
 	for _, of := range []reflect.Type{reflect.TypeFor[target.Target](), reflect.TypeFor[Target]()} {
 		for i := range of.NumField() {
-			if f := of.Field(i); !f.Anonymous && f.Name != "Name" && f.Name != "Line" {
+			if f := of.Field(i); !f.Anonymous && f.Name != "Name" && f.Name != "Line" && f.Name != "Planning" {
 				fields = append(fields, strings.ToLower(f.Name))
 			}
 		}

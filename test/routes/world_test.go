@@ -16,6 +16,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/unstale/unstale/examples/static"
 	"github.com/unstale/unstale/iam"
@@ -309,5 +311,19 @@ func (w *world) Deny(t *testing.T, action string) (ended func()) {
 			r.Inline = before
 			return nil
 		})
+	}
+}
+
+// Put implements gatewaytest.World.
+func (w *world) Put(t *testing.T, key, body string) {
+	t.Helper()
+	client := s3.NewFromConfig(w.Config(w.delivery()), func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := w.Outputs["SiteBucketName"]
+	in := &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(body)}
+	if strings.HasSuffix(key, ".summed") {
+		in.ChecksumAlgorithm = s3types.ChecksumAlgorithmCrc32
+	}
+	if _, err := client.PutObject(t.Context(), in); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -190,6 +190,7 @@ func (s *Stage) deployStack(ctx context.Context, st templates.Step, external str
 		"Name": name, "Route": s.options.Route, "ExternalId": external, "DeliveryAccount": DeliveryAccount,
 		"CodeBucket": codeBucket(account(st)), "CodeKey": cmp.Or(s.options.Code[st.Template], st.Function) + ".zip",
 		"Architecture": Architecture(), "Median": fmt.Sprintf("%dms", s.options.Median.Milliseconds()),
+		"ErrorCachingSeconds": "1", // time passes at the wall's pace while a function waits
 	}
 	for k, v := range s.Outputs {
 		given[k] = v

@@ -129,7 +129,8 @@ func TestTheSessionIsNarrowAndKept(t *testing.T) {
 		"ExternalId": {"site:1"}, "DurationSeconds": {"900"},
 		"Policy": {`{"Version":"2012-10-17","Statement":[{"Sid":"OneDistribution","Effect":"Allow","Action":["cloudfront:CreateInvalidation",` +
 			`"cloudfront:GetDistribution","cloudfront:GetInvalidation","cloudfront:ListInvalidations"],` +
-			`"Resource":"arn:aws:cloudfront::222222222222:distribution/E2EXAMPLE"}]}`},
+			`"Resource":"arn:aws:cloudfront::222222222222:distribution/E2EXAMPLE"},` +
+			`{"Sid":"ItsOrigin","Effect":"Allow","Action":["s3:GetObject"],"Resource":"arn:aws:s3:::*/*"}]}`},
 	}}
 	if diff := cmp.Diff(want, s.asked); diff != "" {
 		t.Error(diff)

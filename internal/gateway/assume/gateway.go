@@ -39,6 +39,11 @@ func (g *Gateway) InProgress(ctx context.Context) ([]invalidation.Invalidation, 
 	return call(g, func() ([]invalidation.Invalidation, error) { return g.cloudfront.InProgress(ctx) })
 }
 
+// Objects looks at what an origin of the distribution holds.
+func (g *Gateway) Objects(ctx context.Context, origin plan.Origin, keys []string) ([]gateway.Stored, error) {
+	return call(g, func() ([]gateway.Stored, error) { return g.cloudfront.Objects(ctx, origin, keys) })
+}
+
 // call does a call, and once more with a new session where AWS says that this one is over: by whose clock
 // does not matter. Another invalidation is not made by it, since a batch's reference says that it is the same.
 func call[T any](g *Gateway, do func() (T, error)) (T, error) {

@@ -62,6 +62,9 @@ func SessionPolicy(role target.Role, distribution string) (string, error) {
 	}{"2012-10-17", []statement{{
 		Sid: "OneDistribution", Effect: "Allow", Action: actions,
 		Resource: fmt.Sprintf("arn:%s:cloudfront::%s:distribution/%s", role.Partition, role.Account, distribution),
+	}, {
+		// Which bucket the distribution reads is not known yet; the role's own policy names it.
+		Sid: "ItsOrigin", Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: fmt.Sprintf("arn:%s:s3:::*/*", role.Partition),
 	}}})
 	if err != nil {
 		return "", fmt.Errorf("write session policy for distribution %s: %w", distribution, err)

@@ -4,8 +4,11 @@
 package gatewaytest
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/xml"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"net/http"
@@ -31,6 +34,7 @@ type Trouble struct {
 	Status        int
 	Code, Message string // no Code: a page that is not AWS's
 	Hang          bool   // nothing is answered until the caller gives up
+	S3            bool   // written as S3 does
 }
 
 // Record is one invalidation.
@@ -45,6 +49,8 @@ type CloudFront struct {
 	Distribution string
 	Replay       Replay
 	Trouble      func(call string) *Trouble // asked before each call; nil: none
+	// Bucket is what S3 holds in the bucket of that name, behind the same endpoint, by key.
+	Bucket map[string]string
 
 	mu      sync.Mutex
 	records []Record // oldest first
@@ -94,13 +100,17 @@ func (c *CloudFront) Complete() {
 func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/2020-05-31/distribution/"), "/")
+	path, ours := strings.CutPrefix(r.URL.Path, "/2020-05-31/distribution/")
+	parts := strings.Split(path, "/")
 	call := map[string]string{"GET 1": "GetDistribution", "POST 2": "CreateInvalidation", "GET 2": "ListInvalidations", "GET 3": "GetInvalidation"}[fmt.Sprint(r.Method, " ", len(parts))]
+	if !ours {
+		call = "GetObject"
+	}
 	c.calls = append(c.calls, call)
 	if c.regions == nil {
 		c.regions = map[string]bool{}
 	}
-	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 2 {
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 2 && ours {
 		c.regions[scope[2]] = true
 	}
 	if c.Trouble != nil {
@@ -115,6 +125,10 @@ func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if !ours {
+		c.object(w, r)
+		return
+	}
 	if parts[0] != c.Distribution {
 		(&Trouble{Status: http.StatusNotFound, Code: "NoSuchDistribution", Message: "The specified distribution does not exist."}).write(w)
 		return
@@ -125,6 +139,9 @@ func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `<Distribution><Id>%[1]s</Id><ARN>arn:aws:cloudfront::222222222222:distribution/%[1]s</ARN><Status>Deployed</Status>`+
 			`<DomainName>d1.cloudfront.net</DomainName><DistributionConfig><Aliases><Quantity>1</Quantity><Items><CNAME>www.example.com</CNAME></Items></Aliases>`+
 			`<DefaultRootObject>index.html</DefaultRootObject><Enabled>true</Enabled>`+
+			`<Origins><Quantity>1</Quantity><Items><Origin><Id>site</Id><DomainName>`+bucket+`.s3.eu-west-1.amazonaws.com</DomainName>`+
+			`<OriginPath></OriginPath></Origin></Items></Origins><DefaultCacheBehavior><TargetOriginId>site</TargetOriginId>`+
+			`<CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId><Compress>true</Compress></DefaultCacheBehavior>`+
 			`<CacheTagConfig><HeaderName>x-amz-meta-cache-tag</HeaderName></CacheTagConfig></DistributionConfig></Distribution>`, c.Distribution)
 	case "CreateInvalidation":
 		c.create(w, r.Body)
@@ -139,6 +156,31 @@ func (c *CloudFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		(&Trouble{Status: http.StatusNotFound, Code: "NoSuchInvalidation", Message: "The specified invalidation does not exist."}).write(w)
 	}
+}
+
+// bucket is the one that the distribution reads.
+const bucket = "site-bucket"
+
+// object is S3's GetObject. S3 keeps a checksum of what was uploaded with one only: here of keys that
+// end in ".summed".
+func (c *CloudFront) object(w http.ResponseWriter, r *http.Request) {
+	key, ok := strings.CutPrefix(r.URL.Path, "/"+bucket+"/")
+	body, found := c.Bucket[key]
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) < 5 || scope[2] != "eu-west-1" || scope[3] != "s3" {
+		(&Trouble{Status: http.StatusForbidden, Code: "SignatureDoesNotMatch", Message: "not signed for S3 in eu-west-1"}).bare(w)
+		return
+	}
+	if !ok || !found {
+		(&Trouble{Status: http.StatusNotFound, Code: "NoSuchKey", Message: "The specified key does not exist."}).bare(w)
+		return
+	}
+	if strings.HasSuffix(key, ".summed") {
+		sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(body)))
+		w.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(sum))
+		w.Header().Set("X-Amz-Checksum-Type", "FULL_OBJECT")
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = io.WriteString(w, body)
 }
 
 func (c *CloudFront) create(w http.ResponseWriter, body io.Reader) {
@@ -205,7 +247,17 @@ func (r Record) write(w io.Writer) {
 	fmt.Fprintf(w, `</Items></Paths><CallerReference>%s</CallerReference></InvalidationBatch></Invalidation>`, r.Reference)
 }
 
+// bare is how S3 writes an error.
+func (t *Trouble) bare(w http.ResponseWriter) {
+	w.WriteHeader(t.Status)
+	fmt.Fprintf(w, `<Error><Code>%s</Code><Message>%s</Message><RequestId>r</RequestId></Error>`, t.Code, t.Message)
+}
+
 func (t *Trouble) write(w http.ResponseWriter) {
+	if t.S3 {
+		t.bare(w)
+		return
+	}
 	w.WriteHeader(t.Status)
 	if t.Code == "" {
 		fmt.Fprint(w, "<html>", t.Message, "</html>")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,8 @@ type World interface {
 	Strike(call string, trouble Trouble) (ended func() int)
 	// Deny takes a permission, e.g. "cloudfront:CreateInvalidation", from whoever calls CloudFront.
 	Deny(t *testing.T, action string) (ended func())
+	// Put stores an object in the bucket behind the distribution.
+	Put(t *testing.T, key, body string)
 	// Made is how many invalidations CloudFront has made so far.
 	Made() int
 	// Machine says that a state machine carries the purge out. It knows its own invalidations only,
@@ -53,6 +56,9 @@ type World interface {
 //     the distribution. A gateway MUST NOT try again by itself; whether a later try may succeed it
 //     MUST say by Temporary.
 //   - A denial MUST name the caller, the action, the resource and what to do.
+//   - Objects MUST tell of each key, in the order asked for, whether the origin holds it, its size and,
+//     of what is small, its CRC-32; a denial MUST name s3:GetObject. What cannot be looked at MUST be
+//     refused with the code Unsupported.
 //   - A batch for another distribution MUST be refused without a call.
 //   - Every operation MUST end with its context, also in the middle of a call, with the code
 //     Canceled or RequestTimeout.
@@ -70,6 +76,7 @@ func Contract(t *testing.T, w World) {
 		{"reports what AWS refuses", reportsRefusals},
 		{"refuses bad items", refusesItems},
 		{"explains a denial", explainsDenials},
+		{"looks at the origin", looksAtOrigin},
 		{"refuses another distribution", refusesOthers},
 		{"ends with its context", endsWithContext},
 	} {
@@ -92,6 +99,53 @@ func describes(t *testing.T, w World) {
 	if err != nil || d.ID != want.Distribution || d.Account != want.Account || !strings.HasSuffix(d.Domain, ".cloudfront.net") ||
 		d.DefaultRootObject != "index.html" || !d.Enabled || d.Status == "" || d.ETag == "" {
 		t.Errorf("%+v, %v", d, err)
+	}
+}
+
+func looksAtOrigin(t *testing.T, w World) {
+	gate := w.Dial(t)
+	d, err := gate.Distribution(t.Context())
+	if w.Machine() {
+		if _, err := gate.Objects(t.Context(), plan.Origin{ID: "site", Bucket: "b"}, []string{"a"}); code(err) != gateway.Unsupported {
+			t.Error(err)
+		}
+		return
+	}
+	if err != nil || len(d.Origins) != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	want := []gateway.Stored{}
+	var keys []string
+	for key, body := range map[string]string{"a b/ü+%.html": "one", "kept.summed": "two", "empty": ""} {
+		w.Put(t, key, body)
+		keys = append(keys, key)
+		want = append(want, gateway.Stored{
+			Key: key, Found: true, Size: int64(len(body)), Summed: true, CRC32: crc32.ChecksumIEEE([]byte(body)),
+		})
+	}
+	keys, want = append(keys, "missing"), append(want, gateway.Stored{Key: "missing"})
+	got, err := gate.Objects(t.Context(), d.Origins[0], keys)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for name, origin := range map[string]plan.Origin{
+		"a server": {ID: "site", Domain: "www.example.com"},
+		"website":  {ID: "site", Bucket: d.Origins[0].Bucket, Website: true},
+	} {
+		if _, err := gate.Objects(t.Context(), origin, keys); code(err) != gateway.Unsupported {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, keys := range map[string][]string{"too many": make([]string, gateway.MaxKeys+1), "no key": {""}} {
+		if _, err := gate.Objects(t.Context(), d.Origins[0], keys); code(err) != gateway.BadRequest {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	defer w.Deny(t, "s3:GetObject")()
+	_, err = gate.Objects(t.Context(), d.Origins[0], []string{"empty"})
+	e := refusal(t, w, err, gateway.AccessDenied, "read origin site")
+	if e.Caller == "" || e.Action != "s3:GetObject" || !strings.HasSuffix(e.Resource, "/empty") || e.Try == "" {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -37,6 +37,11 @@ func Run(t *testing.T, route target.Route, dial func(t *testing.T, at *CloudFron
 			ID: distribution, Account: "222222222222", Domain: "d1.cloudfront.net", Aliases: []string{"www.example.com"},
 			DefaultRootObject: "index.html", Enabled: true, CacheTagHeader: "x-amz-meta-cache-tag",
 			Status: "Deployed", ETag: "E2QWRUHAPOMQZL",
+			Origins: []plan.Origin{{ID: "site", Domain: bucket + ".s3.eu-west-1.amazonaws.com", Bucket: bucket}},
+		}
+		want.Default = got.Default // as plan reads it
+		if len(want.Default.Origins) != 1 || want.Default.Policy.Unknown || !want.Default.Compress {
+			t.Errorf("default behavior %+v", want.Default)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(diff, err)
@@ -101,12 +106,26 @@ func (s *small) Strike(call string, trouble Trouble) (ended func() int) {
 }
 
 func (s *small) Deny(_ *testing.T, action string) (ended func()) {
-	undo := s.Strike(strings.TrimPrefix(action, "cloudfront:"), Trouble{
-		Status: http.StatusForbidden, Code: "AccessDenied",
+	_, call, _ := strings.Cut(action, ":")
+	resource := "arn:aws:cloudfront::222222222222:distribution/" + s.Distribution
+	if call == "GetObject" {
+		resource = `"arn:aws:s3:::` + bucket + `/empty"`
+	}
+	undo := s.Strike(call, Trouble{
+		Status: http.StatusForbidden, Code: "AccessDenied", S3: call == "GetObject",
 		Message: fmt.Sprintf("User: arn:aws:sts::222222222222:assumed-role/invalidator/s is not authorized to perform: %s on resource: "+
-			"arn:aws:cloudfront::222222222222:distribution/%s because no identity-based policy allows the %[1]s action", action, s.Distribution),
+			"%s because no identity-based policy allows the %[1]s action", action, resource),
 	})
 	return func() { undo() }
+}
+
+func (s *small) Put(_ *testing.T, key, body string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Bucket == nil {
+		s.Bucket = map[string]string{}
+	}
+	s.Bucket[key] = body
 }
 
 type starter func(t *testing.T) (*CloudFront, gateway.Gateway)

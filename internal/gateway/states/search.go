@@ -12,6 +12,7 @@ import (
 
 	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
 )
 
 // Get reads an invalidation as its execution last saw it. An execution that ended without seeing it
@@ -86,6 +87,14 @@ func (g *Gateway) InProgress(ctx context.Context) ([]invalidation.Invalidation, 
 		}
 	}
 	return list, nil
+}
+
+// Objects cannot be had: the machine creates and looks, and nothing else.
+func (g *Gateway) Objects(_ context.Context, origin plan.Origin, _ []string) ([]gateway.Stored, error) {
+	return nil, gateway.At(g.target, "read origin "+origin.ID, &gateway.Error{
+		Code: gateway.Unsupported, Message: "the state machine does not read the site's bucket",
+		Try: "choose another route to have a release checked before it is purged",
+	})
 }
 
 // executions lists the machine's executions of a status ("" for all), newest first, a page at a time
