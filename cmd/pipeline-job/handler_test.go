@@ -41,6 +41,7 @@ func TestMistakesAreAnswered(t *testing.T) {
 		{"no target", nil, "TARGET_LAMBDA_ARN"},
 		{"a callback role that is none", []string{"TARGET_LAMBDA_ARN", "arn:aws:lambda:us-east-1:222222222222:function:invalidator:live", "UNSTALE_CALLBACK_ROLE", "unstale-callback"}, `read UNSTALE_CALLBACK_ROLE: parse role`},
 		{"a region without a role", []string{"TARGET_LAMBDA_ARN", "arn:aws:lambda:us-east-1:222222222222:function:invalidator:live", "UNSTALE_CALLBACK_REGION", "eu-west-1"}, `read UNSTALE_CALLBACK_REGION: it is set without`},
+		{"a state bucket that is none", []string{"TARGET_LAMBDA_ARN", "arn:aws:lambda:us-east-1:222222222222:function:invalidator:live", "UNSTALE_STATE", "s3://"}, "UNSTALE_STATE"},
 		{"a median that is none", []string{"TARGET_LAMBDA_ARN", "arn:aws:lambda:us-east-1:222222222222:function:invalidator:live", "UNSTALE_MEDIAN", "soon"}, "UNSTALE_MEDIAN"},
 	} {
 		var action, body string
