@@ -34,9 +34,11 @@ bench: bin/unstale lambdas ## Measure beside what people use today; BENCH=-stric
 
 SOAK ?= 2m
 
-soak: lambdas ## Random faults, kills and delays on random releases for SOAK; SEED=n draws the same again
-	@$(GO) test -c -o bin/soak ./test/matrix
-	@cd test/matrix && ../../bin/soak -test.run '^TestSoak$$' -test.timeout 0 -soak $(SOAK) $(if $(SEED),-seed $(SEED))
+soak: lambdas ## Random faults, kills and delays on random releases for SOAK, then random sites; SEED=n draws the same again
+	@set -e; for dir in matrix oracle; do \
+		$(GO) test -c -o bin/soak ./test/$$dir; \
+		(cd test/$$dir && ../../bin/soak -test.run '^TestSoak$$' -test.timeout 0 -soak $(SOAK) $(if $(SEED),-seed $(SEED))); \
+	done
 
 FUZZTIME ?= 10s
 

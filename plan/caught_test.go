@@ -23,7 +23,8 @@ func TestBuildMindsAssetsThatComeBack(t *testing.T) {
 		},
 		{
 			"a pending release had it, and the next one had not",
-			Input{Distribution: errors(5 * time.Minute), Release: listOf(asset, "1"), Known: []site.Snapshot{listOf(asset, "1"), {}}}, back,
+			Input{Distribution: errors(5 * time.Minute), Release: listOf(asset, "1"), Known: []site.Snapshot{listOf(asset, "1"), {}}},
+			back,
 		},
 		{
 			"the error lives briefly", change(errors(10*time.Second), listOf("a", "1"), listOf("a", "1", asset, "1")),

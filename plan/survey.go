@@ -152,7 +152,7 @@ func (s *survey) mounted(i int, row site.Row, what site.What) bool {
 		if len(by) == 0 {
 			return false
 		}
-		s.url(by, spelled, row, what, primary)
+		s.markFresh(by[0], spelled, row)
 		return true
 	}
 	for j := range s.views {
@@ -209,8 +209,8 @@ func (v *view) lifetime(o *site.Object) time.Duration {
 func (s *survey) url(by []*view, at spelling, row site.Row, what site.What, as role) {
 	switch what {
 	case site.Unchanged:
-		if !s.outlived(by, at, row, as) && as == primary && by[0].lifetime(row.New) > shortLife {
-			s.mark(spot{at.path, fresh})
+		if !s.outlived(by, at, row, as) && as == primary {
+			s.markFresh(by[0], at, row)
 		}
 	case site.Added: // a pending release may have had it
 		if !s.outlived(by, at, row, as) {
@@ -221,40 +221,11 @@ func (s *survey) url(by []*view, at spelling, row site.Row, what site.What, as r
 	}
 }
 
-// recontrolled reports whether caches may hold an object with another Cache-Control than it has now.
-func recontrolled(row site.Row) bool {
-	return slices.ContainsFunc(row.Old, func(o *site.Object) bool {
-		return o != nil && (o.CacheControl != row.New.CacheControl || o.CacheKnown != row.New.CacheKnown)
-	})
-}
-
-// outlives is how long caches may keep what a key had, where that is longer than its object says
-// now; 0 elsewhere.
-func (v *view) outlives(row site.Row) time.Duration {
-	var longest time.Duration
-	for _, old := range row.Old {
-		if old != nil {
-			longest = max(longest, v.lifetime(old))
-		}
+// markFresh marks an unchanged object that is worth keeping.
+func (s *survey) markFresh(v *view, at spelling, row site.Row) {
+	if v.lifetime(row.New) > shortLife {
+		s.mark(spot{at.path, fresh})
 	}
-	if longest <= v.lifetime(row.New) {
-		return 0
-	}
-	return longest
-}
-
-// outlived demands a URL that has nothing new to serve, but is kept for longer than it says now: the
-// next release will go by what it says. It reports whether there is one to demand.
-func (s *survey) outlived(by []*view, at spelling, row site.Row, as role) bool {
-	for _, v := range by {
-		old := v.outlives(row)
-		if old > shortLife {
-			s.demand(by, at, row.Key, as.cause(site.Unchanged))
-			return true
-		}
-		s.wait = max(s.wait, old)
-	}
-	return false
 }
 
 // added judges a URL that had nothing to serve when some known release was there.
