@@ -31,23 +31,58 @@ func (s *Service) CreateOriginAccessControl(_ context.Context, caller accounts.C
 	if err := s.authorize(caller, "CreateOriginAccessControl", arn(caller.Account, controlKind, "*")); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Name == "" || len(c.Name) > 64:
-		return nil, invalid("The origin access control's name has 1 to 64 characters.")
-	case !slices.Contains([]string{"always", "never", "no-override"}, c.SigningBehavior):
-		return nil, invalid("The signing behavior %q is not one of always, never, no-override.", c.SigningBehavior)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, other := range s.controls {
-		if other.Account == caller.Account && other.Name == c.Name {
-			return nil, wire.Errorf(409, "OriginAccessControlAlreadyExists",
-				"An origin access control with the same name already exists.")
-		}
+	if err := s.checkControl(caller.Account, "", c); err != nil {
+		return nil, err
 	}
 	c.ID, c.ETag, c.Account = random.ID("E", 13), random.ID("E", 13), caller.Account
 	s.controls[c.ID] = &c
 	return &c, nil
+}
+
+// checkControl refuses what AWS does; id is the one that is to become so, empty for a new one. The caller
+// holds mu.
+func (s *Service) checkControl(account, id string, c AccessControl) error {
+	switch {
+	case c.Name == "" || len(c.Name) > 64:
+		return invalid("The origin access control's name has 1 to 64 characters.")
+	case !slices.Contains([]string{"always", "never", "no-override"}, c.SigningBehavior):
+		return invalid("The signing behavior %q is not one of always, never, no-override.", c.SigningBehavior)
+	}
+	for _, other := range s.controls {
+		if other.Account == account && other.Name == c.Name && other.ID != id {
+			return wire.Errorf(409, "OriginAccessControlAlreadyExists",
+				"An origin access control with the same name already exists.")
+		}
+	}
+	return nil
+}
+
+// UpdateOriginAccessControl changes one, and with it every distribution that uses it. What readers hold of
+// the former does not change under them.
+func (s *Service) UpdateOriginAccessControl(_ context.Context, caller accounts.Caller, id string, c AccessControl) error {
+	if _, err := s.control(caller, "UpdateOriginAccessControl", id); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkControl(caller.Account, id, c); err != nil {
+		return err
+	}
+	c.ID, c.ETag, c.Account = id, random.ID("E", 13), caller.Account
+	s.controls[id] = &c
+	for name, old := range s.distributions {
+		d := *old
+		d.Config.Origins = slices.Clone(old.Config.Origins)
+		for i, o := range d.Config.Origins {
+			if o.AccessControl != nil && o.AccessControl.ID == id {
+				d.Config.Origins[i].AccessControl = &c
+				s.distributions[name] = &d
+			}
+		}
+	}
+	return nil
 }
 
 // GetOriginAccessControl reads one.

@@ -22,7 +22,7 @@ func (s *Service) ResourceTypes() []templates.Type {
 		},
 		{
 			Name: "AWS::CloudFront::OriginAccessControl", Attributes: []string{"Id"},
-			Create: s.createControlResource,
+			Create: s.createControlResource, Update: s.updateControlResource,
 			Delete: func(ctx context.Context, e templates.Existing) error {
 				return gone(s.DeleteOriginAccessControl(ctx, e.Caller, e.Resource.Ref))
 			},
@@ -30,6 +30,9 @@ func (s *Service) ResourceTypes() []templates.Type {
 		{
 			Name: "AWS::CloudFront::CachePolicy", Attributes: []string{"Id", "LastModifiedTime"},
 			Create: s.createPolicyResource,
+			Update: func(_ context.Context, _ templates.Request, e templates.Existing) (templates.Resource, error) {
+				return templates.Resource{}, wire.NotEmulated("changing the cache policy %s", e.Resource.Ref)
+			},
 			Delete: func(ctx context.Context, e templates.Existing) error {
 				return gone(s.DeleteCachePolicy(ctx, e.Caller, e.Resource.Ref))
 			},
@@ -65,23 +68,37 @@ func distributionResource(d *Distribution) templates.Resource {
 	return templates.Resource{Ref: d.ID, Attributes: map[string]string{"DomainName": d.Domain, "Id": d.ID}}
 }
 
-func (s *Service) createControlResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
-	p, err := templates.Decode[controlProperties]("AWS::CloudFront::OriginAccessControl", r.Properties)
+func readControl(properties map[string]any) (AccessControl, error) {
+	p, err := templates.Decode[controlProperties]("AWS::CloudFront::OriginAccessControl", properties)
 	if err != nil {
-		return templates.Resource{}, err
+		return AccessControl{}, err
 	}
 	c := p.OriginAccessControlConfig
 	if c.OriginAccessControlOriginType != "s3" || c.SigningProtocol != "sigv4" {
-		return templates.Resource{}, wire.NotEmulated("an origin access control for %q with %q; only s3 with sigv4 is",
+		return AccessControl{}, wire.NotEmulated("an origin access control for %q with %q; only s3 with sigv4 is",
 			c.OriginAccessControlOriginType, c.SigningProtocol)
 	}
-	made, err := s.CreateOriginAccessControl(ctx, r.Caller, AccessControl{
-		Name: c.Name, Description: c.Description, SigningBehavior: c.SigningBehavior,
-	})
+	return AccessControl{Name: c.Name, Description: c.Description, SigningBehavior: c.SigningBehavior}, nil
+}
+
+func (s *Service) createControlResource(ctx context.Context, r templates.Request) (templates.Resource, error) {
+	c, err := readControl(r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	made, err := s.CreateOriginAccessControl(ctx, r.Caller, c)
 	if err != nil {
 		return templates.Resource{}, err
 	}
 	return templates.Resource{Ref: made.ID, Attributes: map[string]string{"Id": made.ID}}, nil
+}
+
+func (s *Service) updateControlResource(ctx context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	c, err := readControl(r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return e.Resource, s.UpdateOriginAccessControl(ctx, r.Caller, e.Resource.Ref, c)
 }
 
 func (s *Service) createPolicyResource(ctx context.Context, r templates.Request) (templates.Resource, error) {

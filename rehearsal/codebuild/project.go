@@ -71,7 +71,7 @@ func (p project) logGroup() string {
 // statements about an image that is not there: builds run on this machine.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
-		Name: projectType, Attributes: []string{"Arn"},
+		Name: projectType, Attributes: []string{"Arn"}, Fixed: []string{"Name"}, Named: "Name",
 		Create: func(_ context.Context, r templates.Request) (templates.Resource, error) {
 			return s.put(r, "codebuild:CreateProject", true)
 		},

@@ -9,6 +9,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/awsjson"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/templates"
+	"github.com/unstale/unstale/rehearsal/wire"
 )
 
 // Metadata is a repository as the API describes it.
@@ -99,12 +100,26 @@ func (s *Service) getBranch(ctx context.Context, c front.Call, in branchInput) (
 
 const repositoryType = "AWS::CodeCommit::Repository"
 
+type properties struct{ RepositoryName, RepositoryDescription string }
+
+// update changes the description. AWS would also rename a repository in place.
+func (s *Service) update(_ context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	p, err := templates.Decode[properties](repositoryType, r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	if p.RepositoryName != e.Resource.Attributes["Name"] {
+		return templates.Resource{}, wire.NotEmulated("renaming the repository %s", e.Resource.Attributes["Name"])
+	}
+	return e.Resource, s.Describe(r.Caller, e.Resource.Attributes["Arn"], p.RepositoryDescription)
+}
+
 // ResourceTypes is AWS::CodeCommit::Repository.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
 		Name: repositoryType, Attributes: []string{"Arn", "CloneUrlHttp", "Name"},
 		Create: func(ctx context.Context, r templates.Request) (templates.Resource, error) {
-			p, err := templates.Decode[struct{ RepositoryName, RepositoryDescription string }](repositoryType, r.Properties)
+			p, err := templates.Decode[properties](repositoryType, r.Properties)
 			if err != nil {
 				return templates.Resource{}, err
 			}
@@ -116,6 +131,7 @@ func (s *Service) ResourceTypes() []templates.Type {
 				Ref: m.ID, Attributes: map[string]string{"Arn": m.ARN, "CloneUrlHttp": m.CloneURL, "Name": m.Name},
 			}, nil
 		},
+		Update: s.update,
 		Delete: func(_ context.Context, e templates.Existing) error {
 			return s.Delete(e.Caller, e.Resource.Attributes["Arn"])
 		},

@@ -135,6 +135,21 @@ func (s *Service) Create(ctx context.Context, caller accounts.Caller, region, na
 	return s.metadata(r), nil
 }
 
+// Describe replaces a repository's description.
+func (s *Service) Describe(caller accounts.Caller, arn, description string) error {
+	if err := s.authorize(caller, "UpdateRepositoryDescription", arn); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repos[arn]
+	if r == nil {
+		return wire.Errorf(400, "RepositoryDoesNotExistException", "%s does not exist", arn)
+	}
+	r.Description = description
+	return nil
+}
+
 // Delete removes a repository as the caller; one that is gone is no error.
 func (s *Service) Delete(caller accounts.Caller, arn string) error {
 	if err := s.authorize(caller, "DeleteRepository", arn); err != nil {

@@ -23,7 +23,7 @@ type properties struct {
 // ResourceTypes is AWS::CodePipeline::Pipeline.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
-		Name: pipelineType, Attributes: []string{"Version"},
+		Name: pipelineType, Attributes: []string{"Version"}, Fixed: []string{"Name"}, Named: "Name",
 		Create: func(ctx context.Context, r templates.Request) (templates.Resource, error) {
 			return s.put(ctx, r, "CreatePipeline", "")
 		},

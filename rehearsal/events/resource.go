@@ -32,7 +32,7 @@ type targetProperties struct {
 // ResourceTypes is AWS::Events::Rule.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
-		Name: ruleType, Attributes: []string{"Arn"},
+		Name: ruleType, Attributes: []string{"Arn"}, Fixed: []string{"Name"}, Named: "Name",
 		Create: func(_ context.Context, r templates.Request) (templates.Resource, error) { return s.put(r) },
 		Update: func(_ context.Context, r templates.Request, _ templates.Existing) (templates.Resource, error) {
 			return s.put(r)

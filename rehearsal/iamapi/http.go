@@ -31,6 +31,13 @@ var parameters = map[string][]string{
 	"ListRolePolicies":         {"RoleName"},
 	"ListAttachedRolePolicies": {"RoleName"},
 	"GetUser":                  {"UserName"},
+	"GetPolicy":                {"PolicyArn"},
+	"GetPolicyVersion":         {"PolicyArn", "VersionId"},
+	"ListUserPolicies":         {"UserName"},
+	"GetUserPolicy":            {"UserName", "PolicyName"},
+	"ListAttachedUserPolicies": {"UserName"},
+	"ListGroupsForUser":        {"UserName"},
+	"SimulatePrincipalPolicy":  {"PolicySourceArn", "ActionNames", "ResourceArns"},
 }
 
 // ServeHTTP speaks the query protocol.
@@ -54,9 +61,14 @@ func (s *Service) serve(r *http.Request, call front.Call) (any, string, error) {
 		return nil, action, wire.NotEmulated("iam:%s", action)
 	}
 	for name := range r.Form {
-		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
+		base, _, _ := strings.Cut(name, ".") // a list's members are ActionNames.member.1 and so on
+		if base != "Action" && base != "Version" && !slices.Contains(known, base) {
 			return nil, action, wire.NotEmulated("the parameter %s of iam:%s", name, action)
 		}
+	}
+	if action == "SimulatePrincipalPolicy" {
+		out, err := s.simulate(r, call.Caller)
+		return out, action, err
 	}
 	if strings.HasPrefix(action, "List") || strings.HasPrefix(action, "Get") {
 		out, err := s.read(r, call.Caller, action)
@@ -103,6 +115,10 @@ func (s *Service) read(r *http.Request, caller accounts.Caller, action string) (
 		return s.list(caller)
 	case "GetUser":
 		return s.user(caller, r.Form.Get("UserName"))
+	case "GetPolicy", "GetPolicyVersion":
+		return s.managed(caller, action, r.Form.Get("PolicyArn"), r.Form.Get("VersionId"))
+	case "ListUserPolicies", "GetUserPolicy", "ListAttachedUserPolicies", "ListGroupsForUser":
+		return s.ofUser(caller, action, r.Form.Get("UserName"), r.Form.Get("PolicyName"))
 	}
 	role, err := s.role(caller, action, r.Form.Get("RoleName"))
 	if err != nil {
@@ -169,6 +185,7 @@ type xmlRole struct {
 	AssumeRolePolicyDocument string
 	Description              string `xml:",omitempty"`
 	MaxSessionDuration       int
+	PermissionsBoundary      *boundary `xml:",omitempty"`
 }
 
 func (s *Service) roleResult(role *accounts.Role) (any, error) {
@@ -182,7 +199,7 @@ func (s *Service) newXMLRole(r *accounts.Role) (xmlRole, error) {
 		return xmlRole{}, err
 	}
 	return xmlRole{
-		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, AssumeRolePolicyDocument: encoded(trust), Description: r.Description,
+		PermissionsBoundary: boundaryOf(r), Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, AssumeRolePolicyDocument: encoded(trust), Description: r.Description,
 		CreateDate: r.Created.UTC().Format(time.RFC3339), MaxSessionDuration: int(r.MaxSession.Seconds()),
 	}, nil
 }

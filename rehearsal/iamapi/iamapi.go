@@ -79,6 +79,24 @@ func (s *Service) DeleteRole(caller accounts.Caller, name string) error {
 	return s.directory.DeleteRole(role.ARN)
 }
 
+// UpdateRole replaces a role's description and the longest duration of its sessions; 0 is an hour.
+func (s *Service) UpdateRole(caller accounts.Caller, name, description string, longest time.Duration) error {
+	role, err := s.role(caller, "UpdateRole", name)
+	if err != nil {
+		return err
+	}
+	if err := valid(accounts.Role{Name: name, Description: description, MaxSession: longest}); err != nil {
+		return err
+	}
+	if longest == 0 {
+		longest = time.Hour
+	}
+	return s.directory.UpdateRole(role.ARN, func(r *accounts.Role) error {
+		r.Description, r.MaxSession = description, longest
+		return nil
+	})
+}
+
 // UpdateTrust replaces a role's trust policy.
 func (s *Service) UpdateTrust(caller accounts.Caller, name string, text []byte) error {
 	role, err := s.role(caller, "UpdateAssumeRolePolicy", name)

@@ -218,7 +218,7 @@ func TestUsersAndUnknowns(t *testing.T) {
 	_, err = w.client(person).GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String("nobody")})
 	wantCode(t, err, "AccessDenied") // before it says whether there is one
 	c := w.client(w.Root(accountA))
-	_, err = c.SimulatePrincipalPolicy(ctx, &awsiam.SimulatePrincipalPolicyInput{PolicySourceArn: aws.String("arn:aws:iam::111111111111:role/x"), ActionNames: []string{"s3:GetObject"}})
+	_, err = c.SimulateCustomPolicy(ctx, &awsiam.SimulateCustomPolicyInput{PolicyInputList: []string{policy}, ActionNames: []string{"s3:GetObject"}})
 	wantCode(t, err, "NotEmulated")
 	_, err = c.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: aws.String("x"), AssumeRolePolicyDocument: aws.String(trustA), PermissionsBoundary: aws.String("arn:aws:iam::111111111111:policy/b")})
 	wantCode(t, err, "NotEmulated")

@@ -1,6 +1,7 @@
 package iamapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"time"
@@ -14,8 +15,14 @@ import (
 // ResourceTypes are the types that templates may use.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{
-		{Name: "AWS::IAM::Role", Create: s.createRole, Delete: s.deleteRole, Attributes: []string{"Arn", "RoleId"}},
-		{Name: "AWS::IAM::RolePolicy", Create: s.createRolePolicy, Update: s.updateRolePolicy, Delete: s.deleteRolePolicy},
+		{
+			Name: "AWS::IAM::Role", Create: s.createRole, Update: s.updateRole, Delete: s.deleteRole,
+			Attributes: []string{"Arn", "RoleId"}, Fixed: []string{"RoleName", "Path"}, Named: "RoleName",
+		},
+		{
+			Name: "AWS::IAM::RolePolicy", Create: s.createRolePolicy, Update: s.updateRolePolicy, Delete: s.deleteRolePolicy,
+			Fixed: []string{"RoleName", "PolicyName"},
+		},
 	}
 }
 
@@ -30,13 +37,18 @@ type roleProperties struct {
 	}
 }
 
+func readRole(properties map[string]any) (roleProperties, error) {
+	p, err := templates.Decode[roleProperties]("AWS::IAM::Role", properties)
+	if err == nil && p.PermissionsBoundary != "" {
+		err = wire.NotEmulated("the property PermissionsBoundary of AWS::IAM::Role: managed policies")
+	}
+	return p, err
+}
+
 func (s *Service) createRole(_ context.Context, r templates.Request) (templates.Resource, error) {
-	p, err := templates.Decode[roleProperties]("AWS::IAM::Role", r.Properties)
+	p, err := readRole(r.Properties)
 	if err != nil {
 		return templates.Resource{}, err
-	}
-	if p.PermissionsBoundary != "" {
-		return templates.Resource{}, wire.NotEmulated("the property PermissionsBoundary of AWS::IAM::Role: managed policies")
 	}
 	role := accounts.Role{
 		Name: p.RoleName, Path: p.Path, Description: p.Description, Inline: map[string]iam.Document{},
@@ -58,6 +70,44 @@ func (s *Service) createRole(_ context.Context, r templates.Request) (templates.
 		return templates.Resource{}, err
 	}
 	return templates.Resource{Ref: made.Name, Attributes: map[string]string{"Arn": made.ARN, "RoleId": made.ID}}, nil
+}
+
+// updateRole makes the calls that differ: CloudFormation's role handler calls what has changed only (M).
+func (s *Service) updateRole(_ context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	p, err := readRole(r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	old, err := readRole(e.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	name := e.Resource.Ref
+	if p.Description != old.Description || p.MaxSessionDuration != old.MaxSessionDuration {
+		if err := s.UpdateRole(r.Caller, name, p.Description, time.Duration(p.MaxSessionDuration)*time.Second); err != nil {
+			return templates.Resource{}, err
+		}
+	}
+	if !bytes.Equal(p.AssumeRolePolicyDocument, old.AssumeRolePolicyDocument) {
+		if err := s.UpdateTrust(r.Caller, name, p.AssumeRolePolicyDocument); err != nil {
+			return templates.Resource{}, err
+		}
+	}
+	now := map[string]json.RawMessage{}
+	for _, policy := range p.Policies {
+		now[policy.PolicyName] = policy.PolicyDocument
+		if err := s.PutPolicy(r.Caller, name, policy.PolicyName, policy.PolicyDocument); err != nil {
+			return templates.Resource{}, err
+		}
+	}
+	for _, policy := range old.Policies {
+		if _, stays := now[policy.PolicyName]; !stays {
+			if err := ignoreMissing(s.DeletePolicy(r.Caller, name, policy.PolicyName)); err != nil {
+				return templates.Resource{}, err
+			}
+		}
+	}
+	return e.Resource, nil
 }
 
 func (s *Service) deleteRole(_ context.Context, e templates.Existing) error {

@@ -84,6 +84,30 @@ func (s *Service) PutPolicy(caller accounts.Caller, arn string, policy []byte) e
 	return nil
 }
 
+// Describe replaces a key's description.
+func (s *Service) Describe(caller accounts.Caller, arn, description string) error {
+	return s.change(caller, "kms:UpdateKeyDescription", arn, func(k *Key) { k.Description = description })
+}
+
+// Rotate turns the yearly rotation of a key on or off.
+func (s *Service) Rotate(caller accounts.Caller, arn string, on bool) error {
+	action := "kms:DisableKeyRotation"
+	if on {
+		action = "kms:EnableKeyRotation"
+	}
+	return s.change(caller, action, arn, func(k *Key) { k.Rotation = on })
+}
+
+func (s *Service) change(caller accounts.Caller, action, arn string, change func(*Key)) error {
+	if _, err := s.decide(caller, action, arn, nil); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.keys[arn])
+	return nil
+}
+
 func (s *Service) setPolicy(caller accounts.Caller, key *Key, text []byte) error {
 	doc, err := iam.Parse(text)
 	if err == nil {
@@ -218,6 +242,31 @@ func (s *Service) CreateAlias(caller accounts.Caller, region, name, keyARN strin
 	if s.aliases[slot] != "" {
 		return wire.Errorf(400, "AlreadyExistsException", "An alias with the name %s already exists", aliasARN)
 	}
+	s.aliases[slot] = keyARN
+	return nil
+}
+
+// PointAlias points an existing name at another key of the account. Source of the three decisions: KMS
+// Developer Guide, "Controlling access to aliases" (kms:UpdateAlias on the alias and on both keys).
+func (s *Service) PointAlias(caller accounts.Caller, region, name, keyARN string) error {
+	slot := caller.Account + "/" + region + "/" + name
+	aliasARN := "arn:aws:kms:" + region + ":" + caller.Account + ":" + name
+	s.mu.Lock()
+	old := s.aliases[slot]
+	s.mu.Unlock()
+	if old == "" {
+		return wire.Errorf(400, "NotFoundException", "Alias %s is not found.", aliasARN)
+	}
+	if err := s.directory.Authorize(accounts.Check{Caller: caller, Action: "kms:UpdateAlias", Resource: aliasARN}); err != nil {
+		return err
+	}
+	for _, key := range []string{old, keyARN} {
+		if _, err := s.decide(caller, "kms:UpdateAlias", key, nil); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.aliases[slot] = keyARN
 	return nil
 }

@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -11,8 +12,8 @@ import (
 // ResourceTypes are the types that templates may use.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{
-		{Name: "AWS::KMS::Key", Create: s.createKey, Delete: s.deleteKey, Attributes: []string{"Arn", "KeyId"}},
-		{Name: "AWS::KMS::Alias", Create: s.createAlias, Delete: s.deleteAlias},
+		{Name: "AWS::KMS::Key", Create: s.createKey, Update: s.updateKey, Delete: s.deleteKey, Attributes: []string{"Arn", "KeyId"}},
+		{Name: "AWS::KMS::Alias", Create: s.createAlias, Update: s.updateAlias, Delete: s.deleteAlias, Fixed: []string{"AliasName"}, Named: "AliasName"},
 	}
 }
 
@@ -32,6 +33,36 @@ func (s *Service) createKey(_ context.Context, r templates.Request) (templates.R
 		return templates.Resource{}, err
 	}
 	return templates.Resource{Ref: key.ID, Attributes: map[string]string{"Arn": key.ARN, "KeyId": key.ID}}, nil
+}
+
+// updateKey makes the calls whose subject has changed.
+func (s *Service) updateKey(_ context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	p, err := templates.Decode[keyProperties]("AWS::KMS::Key", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	old, err := templates.Decode[keyProperties]("AWS::KMS::Key", e.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	arn := e.Resource.Attributes["Arn"]
+	if p.Description != old.Description {
+		if err := s.Describe(r.Caller, arn, p.Description); err != nil {
+			return templates.Resource{}, err
+		}
+	}
+	if p.EnableKeyRotation != old.EnableKeyRotation {
+		if err := s.Rotate(r.Caller, arn, bool(p.EnableKeyRotation)); err != nil {
+			return templates.Resource{}, err
+		}
+	}
+	if len(p.KeyPolicy) == 0 && len(old.KeyPolicy) != 0 {
+		return templates.Resource{}, wire.NotEmulated("taking the policy off the key %s", arn)
+	}
+	if !bytes.Equal(p.KeyPolicy, old.KeyPolicy) {
+		return e.Resource, s.PutPolicy(r.Caller, arn, p.KeyPolicy)
+	}
+	return e.Resource, nil
 }
 
 func (s *Service) deleteKey(_ context.Context, e templates.Existing) error {
@@ -54,6 +85,18 @@ func (s *Service) createAlias(_ context.Context, r templates.Request) (templates
 		return templates.Resource{}, err
 	}
 	return templates.Resource{Ref: p.AliasName}, nil
+}
+
+func (s *Service) updateAlias(_ context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+	p, err := templates.Decode[aliasProperties]("AWS::KMS::Alias", r.Properties)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	arn, err := s.Resolve(r.Account, r.Region, p.TargetKeyID)
+	if err != nil {
+		return templates.Resource{}, err
+	}
+	return e.Resource, s.PointAlias(r.Caller, r.Region, p.AliasName, arn)
 }
 
 func (s *Service) deleteAlias(_ context.Context, e templates.Existing) error {

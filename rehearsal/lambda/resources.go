@@ -23,11 +23,20 @@ const (
 // retries of asynchronous events.
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{
-		{Name: functionType, Attributes: []string{"Arn"}, Create: s.createFunction, Update: s.updateFunction, Delete: s.deleteFunction},
-		{Name: versionType, Attributes: []string{"Version", "FunctionArn"}, Create: s.createVersion, Update: s.updateVersion, Delete: s.deleteFunction},
-		{Name: aliasType, Attributes: []string{"AliasArn"}, Create: s.createAlias, Update: s.updateAlias, Delete: s.deleteAlias},
+		{
+			Name: functionType, Attributes: []string{"Arn"}, Create: s.createFunction, Update: s.updateFunction, Delete: s.deleteFunction,
+			Fixed: []string{"FunctionName"}, Named: "FunctionName",
+		},
+		{Name: versionType, Attributes: []string{"Version", "FunctionArn"}, Create: s.createVersion, Delete: s.deleteFunction},
+		{
+			Name: aliasType, Attributes: []string{"AliasArn"}, Create: s.createAlias, Update: s.updateAlias, Delete: s.deleteAlias,
+			Fixed: []string{"FunctionName", "Name"},
+		},
 		{Name: permissionType, Create: s.createPermission, Delete: s.deletePermission},
-		{Name: eventConfigType, Create: s.createEventConfig, Update: s.updateEventConfig, Delete: s.deleteEventConfig},
+		{
+			Name: eventConfigType, Create: s.createEventConfig, Update: s.updateEventConfig, Delete: s.deleteEventConfig,
+			Fixed: []string{"FunctionName", "Qualifier"},
+		},
 	}
 }
 
@@ -144,12 +153,6 @@ func (s *Service) createVersion(_ context.Context, r templates.Request) (templat
 			"A version for this Lambda function exists ( %s ). Modify the function to create a new version.", out.Version)
 	}
 	return templates.Resource{Ref: out.FunctionArn, Attributes: map[string]string{"Version": out.Version, "FunctionArn": out.FunctionArn}}, nil
-}
-
-// updateVersion publishes another version, because a version never changes. CloudFormation would
-// delete the former one at the end of the update; here it stays, as UpdateReplacePolicy Retain has it.
-func (s *Service) updateVersion(ctx context.Context, r templates.Request, _ templates.Existing) (templates.Resource, error) {
-	return s.createVersion(ctx, r)
 }
 
 type aliasProperties struct{ FunctionName, FunctionVersion, Name, Description string }

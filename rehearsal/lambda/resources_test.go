@@ -115,7 +115,7 @@ func TestRelayTemplate(t *testing.T) {
 	if _, err := d.update("Function", function, changed); err != nil {
 		t.Fatal(err)
 	}
-	second, err := d.update("Version", version, with(versionTemplate, "Description", "two.zip"))
+	second, err := d.create("Version", with(versionTemplate, "Description", "two.zip")) // CloudFormation replaces versions
 	if err != nil || second.Ref != workerARN+":2" {
 		t.Fatalf("%+v, %v", second, err)
 	}

@@ -21,6 +21,7 @@ func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
 		Name: logGroupType, Attributes: []string{"Arn"},
 		Create: s.createResource, Update: s.updateResource, Delete: s.deleteResource,
+		Fixed: []string{"LogGroupName"}, Named: "LogGroupName",
 	}}
 }
 

@@ -16,9 +16,9 @@ func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{
 		{
 			Name: "AWS::S3::Bucket", Create: s.createBucket, Update: s.updateBucket, Delete: s.deleteBucket,
-			Attributes: []string{"Arn", "DomainName", "RegionalDomainName"},
+			Attributes: []string{"Arn", "DomainName", "RegionalDomainName"}, Fixed: []string{"BucketName"}, Named: "BucketName",
 		},
-		{Name: "AWS::S3::BucketPolicy", Create: s.createPolicy, Update: s.updatePolicy, Delete: s.deletePolicy},
+		{Name: "AWS::S3::BucketPolicy", Create: s.createPolicy, Update: s.updatePolicy, Delete: s.deletePolicy, Fixed: []string{"Bucket"}},
 	}
 }
 

@@ -24,7 +24,7 @@ type properties struct {
 func (s *Service) ResourceTypes() []templates.Type {
 	return []templates.Type{{
 		Name: machineType, Attributes: []string{"Arn", "Name"},
-		Create: s.create, Update: s.update,
+		Create: s.create, Update: s.update, Fixed: []string{"StateMachineName", "StateMachineType"}, Named: "StateMachineName",
 		Delete: func(_ context.Context, e templates.Existing) error { return s.Delete(e.Caller, e.Resource.Ref) },
 	}}
 }

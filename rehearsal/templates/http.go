@@ -3,13 +3,12 @@ package templates
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/rehearsal/wire"
 )
@@ -28,15 +27,28 @@ var operations = map[string]struct {
 	serve      func(*Service, *http.Request, front.Call) (any, error)
 }{
 	"CreateStack": {
-		[]string{"StackName", "TemplateBody", "Parameters", "Capabilities", "DisableRollback", "OnFailure"},
+		[]string{"StackName", "TemplateBody", "Parameters", "Capabilities", "Tags", "DisableRollback", "OnFailure"},
 		(*Service).serveCreate,
 	},
+	"UpdateStack": {
+		[]string{"StackName", "TemplateBody", "UsePreviousTemplate", "Parameters", "Capabilities", "Tags"},
+		(*Service).serveUpdate,
+	},
+	"CreateChangeSet": {
+		[]string{"StackName", "ChangeSetName", "ChangeSetType", "Description", "TemplateBody", "UsePreviousTemplate", "Parameters", "Capabilities", "Tags"},
+		(*Service).servePropose,
+	},
+	"DescribeChangeSet":      {[]string{"StackName", "ChangeSetName"}, (*Service).serveChangeSet},
+	"ExecuteChangeSet":       {[]string{"StackName", "ChangeSetName", "DisableRollback"}, (*Service).serveExecute},
+	"DeleteChangeSet":        {[]string{"StackName", "ChangeSetName"}, (*Service).serveWithdraw},
+	"ListChangeSets":         {[]string{"StackName"}, (*Service).serveChangeSets},
 	"DeleteStack":            {[]string{"StackName"}, (*Service).serveDelete},
 	"DescribeStacks":         {[]string{"StackName"}, (*Service).serveDescribe},
 	"DescribeStackEvents":    {[]string{"StackName"}, (*Service).serveEvents},
 	"DescribeStackResources": {[]string{"StackName"}, (*Service).serveResources},
 	"GetTemplate":            {[]string{"StackName", "TemplateStage"}, (*Service).serveTemplate},
 	"ValidateTemplate":       {[]string{"TemplateBody"}, (*Service).serveValidate},
+	"GetTemplateSummary":     {[]string{"StackName", "TemplateBody"}, (*Service).serveSummary},
 }
 
 // ServeHTTP speaks the query protocol.
@@ -71,6 +83,9 @@ func (s *Service) route(r *http.Request, call front.Call) (any, string, error) {
 
 func (s *Service) serveCreate(r *http.Request, call front.Call) (any, error) {
 	in, err := readInput(r.Form)
+	if err == nil {
+		err = readFailure(r.Form, &in)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,52 +98,24 @@ func (s *Service) serveCreate(r *http.Request, call front.Call) (any, error) {
 	}{st.ID}, nil
 }
 
-func readInput(form url.Values) (Input, error) {
-	in := Input{Name: form.Get("StackName"), Template: []byte(form.Get("TemplateBody")), Parameters: map[string]string{}}
-	if len(in.Template) == 0 {
-		return Input{}, wire.NotEmulated("a stack without TemplateBody")
-	}
-	for i := 1; form.Has("Parameters.member." + strconv.Itoa(i) + ".ParameterKey"); i++ {
-		p := "Parameters.member." + strconv.Itoa(i)
-		for name := range form {
-			if strings.HasPrefix(name, p+".") && name != p+".ParameterKey" && name != p+".ParameterValue" {
-				return Input{}, wire.NotEmulated("%s of cloudformation:CreateStack", name)
-			}
-		}
-		in.Parameters[form.Get(p+".ParameterKey")] = form.Get(p + ".ParameterValue")
-	}
-	for i := 1; form.Has("Capabilities.member." + strconv.Itoa(i)); i++ {
-		in.Capabilities = append(in.Capabilities, form.Get("Capabilities.member."+strconv.Itoa(i)))
-	}
-	switch failure := form.Get("OnFailure"); failure {
-	case "", "ROLLBACK":
-	case "DO_NOTHING":
-		in.KeepFailed = true
-	default:
-		return Input{}, wire.NotEmulated("OnFailure %s", failure)
-	}
-	in.KeepFailed = in.KeepFailed || form.Get("DisableRollback") == "true"
-	return in, nil
-}
-
 func (s *Service) serveDelete(r *http.Request, call front.Call) (any, error) {
 	return nil, s.Delete(r.Context(), call.Caller, call.Region, r.Form.Get("StackName"))
 }
 
 // existing finds the stack a request names and decides the action on it.
-func (s *Service) existing(call front.Call, action, name string) (Stack, error) {
+func (s *Service) existing(caller accounts.Caller, region, action, name string) (Stack, error) {
 	s.mu.Lock()
-	st := s.find(call.Caller.Account, call.Region, name)
+	st := s.find(caller.Account, region, name)
 	var found Stack
 	if st != nil {
 		found = st.snapshot()
 	}
 	s.mu.Unlock()
-	arn := stackARN(call.Region, call.Caller.Account, name, "*")
+	arn := stackARN(region, caller.Account, name, "*")
 	if st != nil {
 		arn = st.ID
 	}
-	if err := s.authorize(call.Caller, action, arn); err != nil {
+	if err := s.authorize(caller, action, arn); err != nil {
 		return Stack{}, err
 	}
 	if st == nil || found.Status == "DELETE_COMPLETE" && name != found.ID {
@@ -157,13 +144,16 @@ type xmlStack struct {
 	DisableRollback   bool           `xml:"DisableRollback"`
 	Parameters        []xmlParameter `xml:"Parameters>member"`
 	Capabilities      []string       `xml:"Capabilities>member"`
+	Tags              []xmlTag       `xml:"Tags>member"`
 	Outputs           []xmlOutput    `xml:"Outputs>member"`
 }
+
+type xmlTag struct{ Key, Value string }
 
 func (s *Service) serveDescribe(r *http.Request, call front.Call) (any, error) {
 	var stacks []Stack
 	if name := r.Form.Get("StackName"); name != "" {
-		st, err := s.existing(call, "DescribeStacks", name)
+		st, err := s.existing(call.Caller, call.Region, "DescribeStacks", name)
 		if err != nil {
 			return nil, err
 		}
@@ -198,24 +188,41 @@ func (s *Service) all(account, region string) []Stack {
 
 func newXMLStack(st Stack) xmlStack {
 	x := xmlStack{
-		StackName: st.Name, StackID: st.ID, Description: st.template.Description, CreationTime: stamp(st.Created),
-		StackStatus: st.Status, StackStatusReason: st.Reason, Capabilities: st.Capabilities,
+		StackName: st.Name, StackID: st.ID, CreationTime: stamp(st.Created),
+		StackStatus: st.Status, StackStatusReason: st.Reason, Capabilities: st.Capabilities, Tags: newXMLTags(st.Tags),
 	}
-	for _, k := range slices.Sorted(maps.Keys(st.Parameters)) {
-		v := st.Parameters[k]
-		if st.template.Parameters[k].NoEcho {
-			v = "****"
-		}
-		x.Parameters = append(x.Parameters, xmlParameter{k, v})
+	if st.template == nil { // in review
+		return x
 	}
+	x.Description, x.Parameters = st.template.Description, newXMLParameters(st.template, st.Parameters)
 	for _, k := range slices.Sorted(maps.Keys(st.Outputs)) {
 		x.Outputs = append(x.Outputs, xmlOutput{k, st.Outputs[k], st.template.Outputs[k].Description})
 	}
 	return x
 }
 
+func newXMLTags(tags map[string]string) []xmlTag {
+	var out []xmlTag
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		out = append(out, xmlTag{k, tags[k]})
+	}
+	return out
+}
+
+func newXMLParameters(t *Template, values map[string]string) []xmlParameter {
+	var out []xmlParameter
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		v := values[k]
+		if t.Parameters[k].NoEcho {
+			v = "****"
+		}
+		out = append(out, xmlParameter{k, v})
+	}
+	return out
+}
+
 func (s *Service) serveEvents(r *http.Request, call front.Call) (any, error) {
-	st, err := s.existing(call, "DescribeStackEvents", r.Form.Get("StackName"))
+	st, err := s.existing(call.Caller, call.Region, "DescribeStackEvents", r.Form.Get("StackName"))
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +247,7 @@ func (s *Service) serveEvents(r *http.Request, call front.Call) (any, error) {
 }
 
 func (s *Service) serveResources(r *http.Request, call front.Call) (any, error) {
-	st, err := s.existing(call, "DescribeStackResources", r.Form.Get("StackName"))
+	st, err := s.existing(call.Caller, call.Region, "DescribeStackResources", r.Form.Get("StackName"))
 	if err != nil {
 		return nil, err
 	}
@@ -268,47 +275,17 @@ func (s *Service) serveResources(r *http.Request, call front.Call) (any, error) 
 }
 
 func (s *Service) serveTemplate(r *http.Request, call front.Call) (any, error) {
-	st, err := s.existing(call, "GetTemplate", r.Form.Get("StackName"))
+	st, err := s.existing(call.Caller, call.Region, "GetTemplate", r.Form.Get("StackName"))
 	if err != nil {
 		return nil, err
+	}
+	if st.template == nil {
+		return nil, invalid("Stack with id %s has no template yet: it is in review", st.Name)
 	}
 	return struct {
 		TemplateBody    string
 		StagesAvailable []string `xml:"StagesAvailable>member"`
 	}{st.template.Text, []string{"Original"}}, nil
-}
-
-func (s *Service) serveValidate(r *http.Request, call front.Call) (any, error) {
-	if err := s.authorize(call.Caller, "ValidateTemplate", "*"); err != nil {
-		return nil, err
-	}
-	t, err := Load([]byte(r.Form.Get("TemplateBody")))
-	if err != nil {
-		return nil, err
-	}
-	if err := t.check(s.types); err != nil {
-		return nil, err
-	}
-	type parameter struct {
-		ParameterKey string
-		DefaultValue string `xml:",omitempty"`
-		Description  string `xml:",omitempty"`
-		NoEcho       bool
-	}
-	var out struct {
-		Parameters  []parameter `xml:"Parameters>member"`
-		Description string
-	}
-	out.Description = t.Description
-	for _, k := range slices.Sorted(maps.Keys(t.Parameters)) {
-		p := t.Parameters[k]
-		x := parameter{ParameterKey: k, Description: p.Description, NoEcho: bool(p.NoEcho)}
-		if p.Default != nil {
-			x.DefaultValue = *p.Default
-		}
-		out.Parameters = append(out.Parameters, x)
-	}
-	return out, nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -46,13 +46,14 @@ type Stack struct {
 	Created, Updated          time.Time
 	Parameters                map[string]string
 	Capabilities              []string
+	Tags                      map[string]string
 	Outputs                   map[string]string
-	Events                    []Event // oldest first
-	template                  *Template
-	order                     []string // logical IDs in the order they were made
+	Events                    []Event   // oldest first
+	template                  *Template // nil while the stack is in review
+	order                     []string  // logical IDs in the order they were made
 	made                      map[string]Resource
 	properties                map[string]map[string]any
-	caller                    accounts.Caller
+	changeSets                []*ChangeSet
 }
 
 // Event is a change of state of a stack or of one of its resources; it is also the Data of the
@@ -81,11 +82,14 @@ func (s *Service) Wait() { s.group.Wait() }
 
 // Input is a request to make or change a stack.
 type Input struct {
-	Name         string
-	Template     []byte
-	Parameters   map[string]string
-	Capabilities []string
-	KeepFailed   bool // DisableRollback
+	Name             string
+	Template         []byte
+	PreviousTemplate bool // the stack's own, in place of Template
+	Parameters       map[string]string
+	Previous         []string // parameters that keep their value
+	Capabilities     []string
+	Tags             map[string]string
+	KeepFailed       bool // DisableRollback
 }
 
 // Create checks everything that can be checked before, then makes the stack in the background.
@@ -93,37 +97,57 @@ func (s *Service) Create(ctx context.Context, caller accounts.Caller, region str
 	if err := s.authorize(caller, "CreateStack", stackARN(region, caller.Account, in.Name, "*")); err != nil {
 		return nil, err
 	}
-	sc, err := s.prepare(caller.Account, region, in)
+	next, err := s.prepare(caller.Account, region, nil, in)
 	if err != nil {
 		return nil, err
 	}
-	order, err := sc.order()
-	if err != nil {
-		return nil, err
-	}
-	key := caller.Account + "/" + region + "/" + in.Name
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.stacks[key]; old != nil && old.Status != "DELETE_COMPLETE" {
+	if old := s.find(caller.Account, region, in.Name); old != nil && old.Status != "DELETE_COMPLETE" {
 		return nil, wire.Errorf(400, "AlreadyExistsException", "Stack [%s] already exists", in.Name)
 	}
-	st := &Stack{
-		ID: stackARN(region, caller.Account, in.Name, random.UUID()), Name: in.Name, Account: caller.Account, Region: region,
-		// Set here and not by the work: who asks right after the answer must already see it.
-		Status:  "CREATE_IN_PROGRESS",
-		Created: s.deps.Clock.Now(), Parameters: sc.parameters, Capabilities: in.Capabilities, Outputs: map[string]string{},
-		template: sc.template, made: sc.made, properties: map[string]map[string]any{}, caller: caller,
-	}
-	sc.pseudo["AWS::StackId"] = st.ID
-	s.stacks[key] = st
-	s.start(st, func() { s.create(context.WithoutCancel(ctx), st, sc, order, in.KeepFailed) })
+	st := s.open(caller.Account, region, in.Name)
+	// Set here and not by the work: who asks right after the answer must already see it.
+	s.begin(st, next, "CREATE_IN_PROGRESS")
+	s.start(func() { s.create(context.WithoutCancel(ctx), caller, st, next, in.KeepFailed) })
 	return st, nil
 }
 
-// prepare loads, binds, checks and decides the conditions.
-func (s *Service) prepare(account, region string, in Input) (*scope, error) {
+// open makes a stack that has nothing yet. The caller holds mu.
+func (s *Service) open(account, region, name string) *Stack {
+	st := &Stack{
+		ID: stackARN(region, account, name, random.UUID()), Name: name, Account: account, Region: region, Created: s.deps.Clock.Now(),
+		Outputs: map[string]string{}, made: map[string]Resource{}, properties: map[string]map[string]any{},
+	}
+	s.stacks[account+"/"+region+"/"+name] = st
+	return st
+}
+
+// begin makes a stack what a request asks for, but for its resources. The caller holds mu.
+func (s *Service) begin(st *Stack, next *revision, status string) {
+	st.Status, st.template, st.Parameters, st.Capabilities, st.Tags = status, next.template, next.parameters, next.capabilities, next.tags
+	next.pseudo["AWS::StackId"] = st.ID
+	next.made = st.made
+}
+
+// revision is a template with everything decided that can be before resources are made.
+type revision struct {
+	*scope
+	order        []string // logical IDs, each after what it depends on
+	capabilities []string
+	tags         map[string]string
+}
+
+// prepare loads, binds, checks, decides the conditions and the order. old is the stack to change, or nil.
+func (s *Service) prepare(account, region string, old *Stack, in Input) (*revision, error) {
 	if !stackName.MatchString(in.Name) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: %s", in.Name, stackName)
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
+	if err := in.keep(old); err != nil {
+		return nil, err
 	}
 	t, err := Load(in.Template)
 	if err != nil {
@@ -139,17 +163,21 @@ func (s *Service) prepare(account, region string, in Input) (*scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := &scope{
+	next := &revision{capabilities: in.Capabilities, tags: in.Tags, scope: &scope{
 		template: t, parameters: parameters, made: map[string]Resource{},
 		pseudo: map[string]string{
 			"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": in.Name,
 		},
+	}}
+	if err := next.decideConditions(); err != nil {
+		return nil, err
 	}
-	return sc, sc.decideConditions()
+	next.order, err = next.scope.order()
+	return next, err
 }
 
-// start runs work on a stack in the background while the clock counts as busy. The caller holds mu.
-func (s *Service) start(st *Stack, work func()) {
+// start runs work in the background while the clock counts as busy.
+func (s *Service) start(work func()) {
 	s.group.Add(1)
 	done := s.deps.Clock.Busy()
 	go func() {
@@ -159,28 +187,28 @@ func (s *Service) start(st *Stack, work func()) {
 	}()
 }
 
-func (s *Service) create(ctx context.Context, st *Stack, sc *scope, order []string, keepFailed bool) {
-	s.tell(st, st.Name, "AWS::CloudFormation::Stack", "CREATE_IN_PROGRESS", "User Initiated")
-	for _, id := range order {
-		if err := s.makeResource(ctx, st, sc, id); err != nil {
-			s.tell(st, id, sc.template.Resources[id].Type, "CREATE_FAILED", reason(err))
-			s.fail(ctx, st, id, keepFailed)
+func (s *Service) create(ctx context.Context, caller accounts.Caller, st *Stack, next *revision, keepFailed bool) {
+	s.tellStack(st, "CREATE_IN_PROGRESS", "User Initiated")
+	for _, id := range next.order {
+		if err := s.makeResource(ctx, caller, st, next.scope, id); err != nil {
+			s.tell(st, id, next.template.Resources[id].Type, "CREATE_FAILED", reason(err))
+			s.fail(ctx, caller, st, id, keepFailed)
 			return
 		}
 	}
-	outputs, err := sc.outputs()
+	outputs, err := next.outputs()
 	if err != nil {
-		s.tell(st, st.Name, "AWS::CloudFormation::Stack", "CREATE_FAILED", reason(err))
-		s.fail(ctx, st, "Outputs", keepFailed)
+		s.tellStack(st, "CREATE_FAILED", reason(err))
+		s.fail(ctx, caller, st, "Outputs", keepFailed)
 		return
 	}
 	s.mu.Lock()
 	st.Outputs = outputs
 	s.mu.Unlock()
-	s.tell(st, st.Name, "AWS::CloudFormation::Stack", "CREATE_COMPLETE", "")
+	s.tellStack(st, "CREATE_COMPLETE", "")
 }
 
-func (s *Service) makeResource(ctx context.Context, st *Stack, sc *scope, id string) error {
+func (s *Service) makeResource(ctx context.Context, caller accounts.Caller, st *Stack, sc *scope, id string) error {
 	d := sc.template.Resources[id]
 	s.tell(st, id, d.Type, "CREATE_IN_PROGRESS", "")
 	v, err := sc.value(id, d.Properties)
@@ -189,88 +217,17 @@ func (s *Service) makeResource(ctx context.Context, st *Stack, sc *scope, id str
 	}
 	properties, _ := v.(map[string]any)
 	made, err := s.types[d.Type].Create(ctx, Request{
-		Caller: st.caller, Account: st.Account, Region: st.Region, Stack: st.Name, LogicalID: id, Properties: properties,
+		Caller: caller, Account: st.Account, Region: st.Region, Stack: st.Name, LogicalID: id, Properties: properties,
 	})
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	sc.made[id] = made
+	sc.made[id], st.made[id] = made, made
 	st.properties[id] = properties
 	st.order = append(st.order, id)
 	s.mu.Unlock()
 	s.tell(st, id, d.Type, "CREATE_COMPLETE", "")
-	return nil
-}
-
-// fail ends a creation: everything made is removed again, unless the owner wants to look at it.
-func (s *Service) fail(ctx context.Context, st *Stack, id string, keep bool) {
-	why := fmt.Sprintf("The following resource(s) failed to create: [%s]. ", id)
-	if keep {
-		s.tell(st, st.Name, "AWS::CloudFormation::Stack", "CREATE_FAILED", why)
-		return
-	}
-	s.tell(st, st.Name, "AWS::CloudFormation::Stack", "ROLLBACK_IN_PROGRESS", why+"Rollback requested by user.")
-	status := "ROLLBACK_COMPLETE"
-	if !s.remove(ctx, st, st.caller, func(d Declaration) bool { return d.DeletionPolicy == "Retain" }) {
-		status = "ROLLBACK_FAILED"
-	}
-	s.tell(st, st.Name, "AWS::CloudFormation::Stack", status, "")
-}
-
-// remove deletes the stack's resources in reverse order, but those to keep. It reports whether all went.
-func (s *Service) remove(ctx context.Context, st *Stack, caller accounts.Caller, keep func(Declaration) bool) bool {
-	s.mu.Lock()
-	order := slices.Clone(st.order)
-	s.mu.Unlock()
-	all := true
-	for _, id := range slices.Backward(order) {
-		d := st.template.Resources[id]
-		if keep(d) {
-			s.tell(st, id, d.Type, "DELETE_SKIPPED", "")
-			continue
-		}
-		s.tell(st, id, d.Type, "DELETE_IN_PROGRESS", "")
-		err := s.types[d.Type].Delete(ctx, Existing{
-			Caller: caller, Account: st.Account, Region: st.Region, Resource: st.made[id], Properties: st.properties[id],
-		})
-		if err != nil {
-			all = false
-			s.tell(st, id, d.Type, "DELETE_FAILED", reason(err))
-			continue
-		}
-		s.mu.Lock()
-		st.order = slices.DeleteFunc(st.order, func(x string) bool { return x == id })
-		s.mu.Unlock()
-		s.tell(st, id, d.Type, "DELETE_COMPLETE", "")
-	}
-	return all
-}
-
-// Delete removes a stack in the background. A stack that does not exist is no error, as on AWS.
-func (s *Service) Delete(ctx context.Context, caller accounts.Caller, region, name string) error {
-	if err := s.authorize(caller, "DeleteStack", stackARN(region, caller.Account, name, "*")); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.find(caller.Account, region, name)
-	if st == nil || st.Status == "DELETE_COMPLETE" {
-		return nil
-	}
-	if strings.HasSuffix(st.Status, "_IN_PROGRESS") {
-		return invalid("Stack [%s] cannot be deleted while in status %s", name, st.Status)
-	}
-	st.Status = "DELETE_IN_PROGRESS"
-	s.start(st, func() {
-		ctx := context.WithoutCancel(ctx)
-		s.tell(st, st.Name, "AWS::CloudFormation::Stack", "DELETE_IN_PROGRESS", "User Initiated")
-		status := "DELETE_COMPLETE"
-		if !s.remove(ctx, st, caller, func(d Declaration) bool { return strings.HasPrefix(d.DeletionPolicy, "Retain") }) {
-			status = "DELETE_FAILED"
-		}
-		s.tell(st, st.Name, "AWS::CloudFormation::Stack", status, "")
-	})
 	return nil
 }
 
@@ -290,8 +247,16 @@ func (st *Stack) snapshot() Stack {
 	out.Events = slices.Clone(st.Events)
 	out.Outputs = maps.Clone(st.Outputs)
 	out.order = slices.Clone(st.order)
-	out.made = maps.Clone(st.made)
+	out.made, out.properties = maps.Clone(st.made), maps.Clone(st.properties)
+	out.changeSets = slices.Clone(st.changeSets)
 	return out
+}
+
+const stackType = "AWS::CloudFormation::Stack"
+
+// tellStack records a change of the stack's own status.
+func (s *Service) tellStack(st *Stack, status, why string) {
+	s.tell(st, st.Name, stackType, status, why)
 }
 
 // tell records an event in the stack and shows it to the journal's observers.
@@ -300,7 +265,7 @@ func (s *Service) tell(st *Stack, id, typeName, status, why string) {
 		Time: s.deps.Clock.Now(), Account: st.Account, Stack: st.Name, StackID: st.ID, ID: random.UUID(), LogicalID: id, Type: typeName, Status: status, Reason: why,
 	}
 	s.mu.Lock()
-	if typeName == "AWS::CloudFormation::Stack" {
+	if typeName == stackType {
 		st.Status, st.Reason, st.Updated = status, why, e.Time
 		e.PhysicalID = st.ID
 	} else {
@@ -334,9 +299,18 @@ func (s *scope) outputs() (map[string]string, error) {
 	return out, nil
 }
 
-// capabilities demands what AWS demands of templates that make IAM roles. Source: CloudFormation
-// User Guide, "Acknowledging IAM resources in CloudFormation templates".
+// capabilities demands what AWS demands of templates that make IAM roles.
 func (t *Template) capabilities(given []string) error {
+	need := t.capability()
+	if need == "" || slices.Contains(given, need) || slices.Contains(given, "CAPABILITY_NAMED_IAM") {
+		return nil
+	}
+	return wire.Errorf(400, "InsufficientCapabilitiesException", "Requires capabilities : [%s]", need)
+}
+
+// capability is what whoever deploys a template has to acknowledge, or empty. Source: CloudFormation User
+// Guide, "Acknowledging IAM resources in CloudFormation templates".
+func (t *Template) capability() string {
 	need := ""
 	for _, d := range t.Resources {
 		if !strings.HasPrefix(d.Type, "AWS::IAM::") {
@@ -344,15 +318,11 @@ func (t *Template) capabilities(given []string) error {
 		}
 		_, named := d.Properties["RoleName"]
 		if d.Type == "AWS::IAM::Role" && named {
-			need = "CAPABILITY_NAMED_IAM"
-			break
+			return "CAPABILITY_NAMED_IAM"
 		}
 		need = "CAPABILITY_IAM"
 	}
-	if need == "" || slices.Contains(given, need) || slices.Contains(given, "CAPABILITY_NAMED_IAM") {
-		return nil
-	}
-	return wire.Errorf(400, "InsufficientCapabilitiesException", "Requires capabilities : [%s]", need)
+	return need
 }
 
 func reason(err error) string {

@@ -27,8 +27,15 @@ const account = "111111111111"
 
 // shop makes things for templates and remembers in which order they came and went.
 type shop struct {
-	mu  sync.Mutex
-	log []string
+	mu    sync.Mutex
+	log   []string
+	loose bool // nothing is stuck any more
+}
+
+func (s *shop) unstick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loose = true
 }
 
 func (s *shop) note(format string, args ...any) {
@@ -38,15 +45,14 @@ func (s *shop) note(format string, args ...any) {
 }
 
 type thing struct {
-	Name string
-	Size templates.Int
-	On   templates.Bool
-	Fail templates.Bool
+	Name, Tag, Kind string
+	Size            templates.Int
+	On, Fail, Stuck templates.Bool
 }
 
 func (s *shop) kind() templates.Type {
 	return templates.Type{
-		Name: "Test::Thing", Attributes: []string{"Arn"},
+		Name: "Test::Thing", Attributes: []string{"Arn"}, Fixed: []string{"Name", "Kind"}, Named: "Name",
 		Create: func(_ context.Context, r templates.Request) (templates.Resource, error) {
 			p, err := templates.Decode[thing]("Test::Thing", r.Properties)
 			if err != nil {
@@ -58,7 +64,24 @@ func (s *shop) kind() templates.Type {
 			s.note("+%s", p.Name)
 			return templates.Resource{Ref: p.Name, Attributes: map[string]string{"Arn": "arn:" + p.Name}}, nil
 		},
+		Update: func(_ context.Context, r templates.Request, e templates.Existing) (templates.Resource, error) {
+			p, err := templates.Decode[thing]("Test::Thing", r.Properties)
+			if err == nil {
+				note := "~" + p.Name
+				if p.Size != 0 {
+					note += fmt.Sprintf(" %d", p.Size)
+				}
+				s.note("%s", note)
+			}
+			return e.Resource, err
+		},
 		Delete: func(_ context.Context, e templates.Existing) error {
+			s.mu.Lock()
+			loose := s.loose
+			s.mu.Unlock()
+			if stuck, _ := e.Properties["Stuck"].(bool); stuck && !loose {
+				return wire.Errorf(409, "BucketNotEmpty", "%s is not empty", e.Resource.Ref)
+			}
 			s.note("-%s", e.Resource.Ref)
 			return nil
 		},
@@ -76,7 +99,9 @@ func world(t *testing.T) (*shop, *templates.Service, *cloudformation.Client) {
 		t.Fatal(err)
 	}
 	s, made := templates.New(templates.Deps{Directory: d, Clock: c, Journal: j}), &shop{}
-	s.Register(made.kind())
+	other := made.kind()
+	other.Name = "Test::Else"
+	s.Register(made.kind(), other)
 	url := fronttest.Serve(t, d, c, j, templates.SigningName, s, wire.WriteXMLError)
 	client := cloudformation.New(cloudformation.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},

@@ -15,8 +15,14 @@ type Type struct {
 	// Create makes the resource with the caller's permissions: it goes through the same methods,
 	// decisions and journal as an API call. Properties it does not know are errors: use Decode.
 	Create func(context.Context, Request) (Resource, error)
-	// Update changes it in place; nil means that any changed property is an error that says so.
+	// Update changes it in place; nil means that every property is Fixed.
 	Update func(context.Context, Request, Existing) (Resource, error)
+	// Fixed lists the properties that only a new resource can have otherwise: "Update requires:
+	// Replacement" in the CloudFormation User Guide's reference of the type.
+	Fixed []string
+	// Named is the property, if any, by which templates name the resource. One whose name stays cannot be
+	// replaced, because the new one is made before the old one goes.
+	Named string
 	// Delete removes it. A resource that is already gone is no error.
 	Delete func(context.Context, Existing) error
 	// Attributes lists what Fn::GetAtt may ask for. Create returns a value for each.
