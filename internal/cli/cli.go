@@ -95,7 +95,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{withTry(err, "%s --help", cmd.CommandPath())}
 	})
-	root.AddCommand(newRehearse())
+	root.AddCommand(newDeploy(), newDoctor(), newPlan(), newRehearse(), newTemplate())
 	return root
 }
 

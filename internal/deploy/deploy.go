@@ -1,10 +1,10 @@
-// Package deploy puts the project's CloudFormation templates, and the Lambda code that they name,
-// into an account. One Deployer speaks for one account and region.
+// Package deploy puts the project's CloudFormation templates, and the Lambda code that they name, into
+// the accounts of a route, changes them by change sets, and takes them away again. A [Deployer] speaks
+// for one account and region; a [Deployment] is all the stacks of a route.
 package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,12 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Deployer makes and removes stacks with one set of credentials. Make it with New.
 type Deployer struct {
 	stacks *cloudformation.Client
 	files  *s3.Client
+	who    *sts.Client
 	region string
 	step   time.Duration
 }
@@ -32,13 +34,19 @@ type Stack struct {
 	Parameters map[string]string // those the template does not declare are refused by CloudFormation
 }
 
+// Event is something that happened to a stack or to one of its resources.
+type Event struct {
+	Time                                 time.Time
+	Stack, LogicalID, Type, Status, Text string // Text is CloudFormation's reason, or empty
+}
+
 // New makes a Deployer; step is the time between two looks at a stack that is being made, 2 s when 0.
 func New(cfg aws.Config, step time.Duration) *Deployer {
 	if step == 0 {
 		step = 2 * time.Second
 	}
 	return &Deployer{
-		stacks: cloudformation.NewFromConfig(cfg), files: s3.NewFromConfig(cfg), region: cfg.Region, step: step,
+		stacks: cloudformation.NewFromConfig(cfg), files: s3.NewFromConfig(cfg), who: sts.NewFromConfig(cfg), region: cfg.Region, step: step,
 	}
 }
 
@@ -46,64 +54,48 @@ func New(cfg aws.Config, step time.Duration) *Deployer {
 // error carries the reason of every resource that failed by itself.
 func (d *Deployer) Create(ctx context.Context, s Stack) (map[string]string, error) {
 	in := &cloudformation.CreateStackInput{
-		StackName: aws.String(s.Name), TemplateBody: aws.String(string(s.Template)),
+		StackName: aws.String(s.Name), TemplateBody: aws.String(string(s.Template)), Parameters: values(s.Parameters),
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Parameters)) {
-		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: aws.String(k), ParameterValue: aws.String(s.Parameters[k])})
-	}
-	if _, err := d.stacks.CreateStack(ctx, in); err != nil {
+	made, err := d.stacks.CreateStack(ctx, in)
+	if err != nil {
 		return nil, fmt.Errorf("create stack %s: %w", s.Name, err)
 	}
-	return d.wait(ctx, s.Name)
+	st, err := d.follow(ctx, aws.ToString(made.StackId), "", func(Event) {})
+	if err != nil {
+		return nil, err
+	}
+	if st.StackStatus != types.StackStatusCreateComplete {
+		return nil, fmt.Errorf("create stack %s: %s: %w", s.Name, st.StackStatus, d.reasons(ctx, aws.ToString(st.StackId), ""))
+	}
+	return outputs(st), nil
 }
 
-func (d *Deployer) wait(ctx context.Context, name string) (map[string]string, error) {
-	for {
-		out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
-		if err != nil {
-			return nil, fmt.Errorf("look at stack %s: %w", name, err)
-		}
-		if len(out.Stacks) != 1 {
-			return nil, fmt.Errorf("look at stack %s: CloudFormation answered %d stacks", name, len(out.Stacks))
-		}
-		switch status := out.Stacks[0].StackStatus; {
-		case status == types.StackStatusCreateComplete:
-			outputs := map[string]string{}
-			for _, o := range out.Stacks[0].Outputs {
-				outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
-			}
-			return outputs, nil
-		case !strings.HasSuffix(string(status), "_IN_PROGRESS"):
-			return nil, fmt.Errorf("create stack %s: %s: %w", name, status, d.reasons(ctx, name))
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for stack %s: %w", name, ctx.Err())
-		case <-time.After(d.step):
-		}
+func values(parameters map[string]string) []types.Parameter {
+	var out []types.Parameter
+	for _, k := range slices.Sorted(maps.Keys(parameters)) {
+		out = append(out, types.Parameter{ParameterKey: aws.String(k), ParameterValue: aws.String(parameters[k])})
 	}
+	return out
 }
 
-// reasons collects why resources failed, leaving out those that were only cancelled by another's failure.
-func (d *Deployer) reasons(ctx context.Context, name string) error {
-	var found []error
-	pages := cloudformation.NewDescribeStackEventsPaginator(d.stacks, &cloudformation.DescribeStackEventsInput{StackName: aws.String(name)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("read the events: %w", err)
-		}
-		for _, e := range page.StackEvents {
-			reason := aws.ToString(e.ResourceStatusReason)
-			if e.ResourceStatus == types.ResourceStatusCreateFailed && !strings.Contains(reason, "cancelled") {
-				found = append(found, fmt.Errorf("%s: %s", aws.ToString(e.LogicalResourceId), reason))
-			}
-		}
+func outputs(st *types.Stack) map[string]string {
+	out := map[string]string{}
+	for _, o := range st.Outputs {
+		out[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
-	if len(found) == 0 {
-		return errors.New("no resource says why")
+	return out
+}
+
+// identity is whom the credentials belong to: the ARN's partition and the account.
+func (d *Deployer) identity(ctx context.Context) (partition, account string, err error) {
+	out, err := d.who.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", "", fmt.Errorf("ask who the credentials belong to: %w", err)
 	}
-	slices.Reverse(found) // events come newest first
-	return errors.Join(found...)
+	parts := strings.SplitN(aws.ToString(out.Arn), ":", 3)
+	if len(parts) < 3 || aws.ToString(out.Account) == "" {
+		return "", "", fmt.Errorf("ask who the credentials belong to: the answer %q is no ARN", aws.ToString(out.Arn))
+	}
+	return parts[1], aws.ToString(out.Account), nil
 }

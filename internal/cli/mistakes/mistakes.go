@@ -4,11 +4,11 @@
 package mistakes
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/internal/doctor/repair"
 )
 
 // Mistake is one thing that is wrong in an otherwise good set-up.
@@ -33,13 +33,7 @@ type way struct {
 }
 
 // Change is what repairs a mistake.
-type Change struct {
-	Do        string          `json:"do"`              // add, remove or set
-	Account   string          `json:"account"`         // where
-	To        string          `json:"to"`              // the ARN or name of what is changed
-	Layer     string          `json:"layer,omitempty"` // the kind of policy, e.g. "trust"
-	Statement json.RawMessage `json:"statement"`       // of a policy; with set, the configuration
-}
+type Change = repair.Change
 
 // All lists the mistakes in the order in which a release meets them.
 func All() []Mistake {

@@ -2,7 +2,6 @@ package mistakes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/internal/doctor/repair"
 	"github.com/unstale/unstale/rehearsal/journal"
 )
 
@@ -53,13 +53,39 @@ func (m Mistake) Play(ctx context.Context, o story.Options, n story.Narrator, th
 	return f, report, errors.Join(err, stage.Close())
 }
 
-// run deploys and plays the story; the error is what ended it.
-func (p *play) run(ctx context.Context, stage *story.Stage, n story.Narrator, f *Finding) (story.Report, error) {
+// Deploy makes the mistake and goes no further: both accounts are as the mistake leaves them, and nothing was
+// pushed. A stack that fails as the mistake says is no error. Close the stage in any case where err is nil.
+func (m Mistake) Deploy(ctx context.Context, o story.Options) (*story.Stage, error) {
+	p := &play{way: m.on(o.Route), seen: map[string]bool{}}
+	if p.way == nil {
+		return nil, fmt.Errorf("make the mistake %s on route %s: it is made on %s", m.Name, o.Route, strings.Join(m.Routes(), ", "))
+	}
+	p.prepare(&o)
+	stage, err := story.Set(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	err = p.deploy(ctx, stage)
+	if stack, ok := strings.CutPrefix(p.fails, "stack "); ok && err != nil && strings.Contains(err.Error(), "create stack "+stack+":") {
+		err = nil
+	}
+	if err = errors.Join(err, p.missed(o.Route)); err != nil {
+		return nil, errors.Join(err, stage.Close())
+	}
+	return stage, nil
+}
+
+func (p *play) deploy(ctx context.Context, stage *story.Stage) error {
 	err := stage.Deploy(ctx)
 	if err == nil && p.after != nil {
 		err = p.after(stage)
 	}
-	if err != nil {
+	return err
+}
+
+// run deploys and plays the story; the error is what ended it.
+func (p *play) run(ctx context.Context, stage *story.Stage, n story.Narrator, f *Finding) (story.Report, error) {
+	if err := p.deploy(ctx, stage); err != nil {
 		report := story.NewReport(f.Route)
 		report.Calls = stage.World.Journal().Calls()
 		return report, err
@@ -172,32 +198,14 @@ func (p *play) explain(f *Finding, stage *story.Stage, calls []journal.Call) err
 	return nil
 }
 
-// lasting makes of a statement about one object of a bucket one about all of them: the next release has
-// other keys.
-func lasting(s iam.Statement) iam.Statement {
-	s.Resource = slices.Clone(s.Resource)
-	for i, resource := range s.Resource {
-		if bucket, key, ok := strings.Cut(resource, "/"); ok && key != "" && strings.HasPrefix(bucket, "arn:aws:s3:::") {
-			s.Resource[i] = bucket + "/*"
-		}
-	}
-	return s
-}
-
 // changesOf are the statements that a decision misses. It is about one call; needs are the actions of those
 // that would have followed.
 func changesOf(r iam.Remedy, needs []string) ([]Change, error) {
-	var out []Change
-	for _, r := range append([]iam.Remedy{r}, r.Also...) {
-		s := lasting(r.Statement)
-		if needs != nil {
-			s.Action = needs
+	if needs != nil {
+		r.Statement.Action, r.Also = needs, slices.Clone(r.Also)
+		for i := range r.Also {
+			r.Also[i].Statement.Action = needs
 		}
-		raw, err := json.Marshal(s)
-		if err != nil {
-			return nil, fmt.Errorf("write the missing statement: %w", err)
-		}
-		out = append(out, Change{Do: "add", Account: r.Account, To: r.To, Layer: string(r.Layer), Statement: raw})
 	}
-	return out, nil
+	return repair.Of(r)
 }

@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/templates"
+)
+
+type deployFlags struct {
+	name, region                     string
+	pipelineProfile, deliveryProfile string
+	code                             string
+	parameters, also                 []string
+	yes, destroy, ownPipeline        bool
+}
+
+func newDeploy() *cobra.Command {
+	var f deployFlags
+	cmd := &cobra.Command{
+		Use:   "deploy ROUTE",
+		Short: "Put a route's stacks into both accounts by change sets, or take them away again",
+		Long: `Put a route's CloudFormation stacks, and the Lambda code that they need, into the pipeline account and
+the delivery account.
+
+Each change is shown before it is made. What is as it should be is left alone: the same command again
+changes nothing, and after a failure or an interruption it goes on where it stopped. Values given once by
+--param are kept by later runs. A stack that was not made by this command is never touched.
+
+With --own-pipeline only the purge is made, for a pipeline that you have already; at the end stands what
+to add to it.
+
+With --destroy the stacks go in reverse order. What has people's content or protects it stays, unless
+--delete names it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS
+then deletes after a waiting time of 30 days.
+
+The routes: ` + strings.Join(templates.Routes(), ", ") + `.
+
+The exit code is 0 when everything is as it should be, 1 when something failed or was declined, 2 when
+the command line is wrong.`,
+		Example: `  unstale deploy relay --pipeline-profile build --delivery-profile site
+  unstale deploy assume --own-pipeline --pipeline-profile build --delivery-profile site \
+    --param ExistingDistributionId=E2EXAMPLE            # for a pipeline and a distribution that exist
+  unstale deploy relay --pipeline-profile build --delivery-profile site --yes --param Branch=release
+  unstale deploy relay --pipeline-profile build --delivery-profile site --destroy
+  unstale deploy relay --pipeline-profile build --delivery-profile site --destroy --delete SiteBucket`,
+		Args: func(_ *cobra.Command, args []string) error {
+			routes := strings.Join(templates.Routes(), ", ")
+			switch {
+			case len(args) == 0:
+				return usage{withTry(errors.New("deploy needs a route"), "unstale deploy with one of %s", routes)}
+			case len(args) > 1:
+				return usage{withTry(fmt.Errorf("deploy takes one route, but got %q", args), "unstale deploy %s", args[0])}
+			case !slices.Contains(templates.Routes(), args[0]):
+				return usage{withTry(fmt.Errorf("there is no route %q", args[0]), "unstale deploy with one of %s", routes)}
+			}
+			return nil
+		},
+		ValidArgs: templates.Routes(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return deployRoute(cmd.Context(), args[0], f, cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "name", "unstale", "prefix of everything that is made; the same again means the same stacks")
+	flags.StringVar(&f.pipelineProfile, "pipeline-profile", "", "AWS profile of the pipeline account (default: the environment's credentials)")
+	flags.StringVar(&f.deliveryProfile, "delivery-profile", "", "AWS profile of the account of the site; needed unless the route is same-account")
+	flags.StringVar(&f.region, "region", "", "region of both accounts' stacks (default: the profiles')")
+	flags.StringVar(&f.code, "code", "", "directory or archive with the Lambda zips (default: where make lambdas puts them, or beside this program)")
+	flags.StringArrayVar(&f.parameters, "param", nil, "template parameter, NAME=VALUE (repeatable); unstale template lists the templates")
+	flags.BoolVar(&f.ownPipeline, "own-pipeline", false, "make no pipeline, only what an existing one needs")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	flags.BoolVar(&f.destroy, "destroy", false, "take the stacks away")
+	flags.StringArrayVar(&f.also, "delete", nil, "with --destroy: delete this as well, which would stay; its logical or physical ID (repeatable)")
+	return cmd
+}
+
+// deployRoute reads the command line, and leaves the rest to package deploy.
+func deployRoute(ctx context.Context, route string, f deployFlags, stdin io.Reader, stdout io.Writer) error {
+	o := deploy.Options{Route: route, Name: f.name, OwnPipeline: f.ownPipeline, Version: tagged(version())}
+	var err error
+	if o.Parameters, err = pairs(f.parameters); err != nil {
+		return err
+	}
+	switch {
+	case !f.yes && !isTerminal(stdin):
+		return usage{withTry(errors.New("deploy asks before it changes anything, and stdin is no terminal"), "--yes, which agrees to everything beforehand")}
+	case len(f.also) > 0 && !f.destroy:
+		return usage{withTry(errors.New("--delete goes with --destroy"), "unstale deploy %s --destroy --delete %s", route, f.also[0])}
+	case route != "same-account" && f.deliveryProfile == "":
+		return usage{withTry(fmt.Errorf("route %s needs the account of the site", route), "--delivery-profile, with a profile of ~/.aws/config")}
+	}
+	if o.Pipeline, err = profile(ctx, f.pipelineProfile, f.region); err != nil {
+		return err
+	}
+	if route != "same-account" {
+		if o.Delivery, err = profile(ctx, f.deliveryProfile, f.region); err != nil {
+			return err
+		}
+	}
+	s := &deploySession{out: stdout, in: bufio.NewReader(stdin), yes: f.yes}
+	o.Confirm, o.Remove, o.Event, o.Say = s.confirm, s.remove, s.event, s.say
+	zips := code{given: f.code}
+	o.Code = zips.read
+	d, err := deploy.Open(ctx, o)
+	if err != nil {
+		return explain(err, f)
+	}
+	if f.destroy {
+		removal, err := d.Destroy(ctx, f.also)
+		if err != nil {
+			return explain(err, f)
+		}
+		return s.gone(removal)
+	}
+	if err := zips.check(d.Functions()); err != nil {
+		return err
+	}
+	outputs, err := d.Run(ctx)
+	if err != nil {
+		return explain(err, f)
+	}
+	return s.done(outputs, f.ownPipeline)
+}
+
+// explain adds the next step to what package deploy says.
+func explain(err error, f deployFlags) error {
+	var unknown *deploy.UnknownParameter
+	var missing *deploy.MissingParameter
+	var kept *deploy.NotRetained
+	var foreign *deploy.Foreign
+	switch {
+	case errors.As(err, &unknown):
+		return usage{withTry(err, "--param with one of %s", strings.Join(unknown.Known, ", "))}
+	case errors.As(err, &missing):
+		return usage{withTry(err, "--param %s=...", missing.Name)}
+	case errors.As(err, &kept):
+		return usage{withTry(err, "--destroy without --delete, which lists what stays")}
+	case errors.As(err, &foreign):
+		return withTry(err, "another --name, or delete the stack %s if nobody needs it", foreign.Stack)
+	case errors.Is(err, deploy.ErrDeclined), errors.Is(err, context.Canceled):
+		return withTry(err, "the same command again; it goes on from here")
+	case f.destroy:
+		return withTry(err, "the same command again, once the cause is gone; it goes on with what is left")
+	}
+	return withTry(err, "the same command again, once the cause is gone; what is done already is left alone")
+}
+
+// profile reads a profile, or the environment, as the AWS CLI does.
+func profile(ctx context.Context, name, region string) (aws.Config, error) {
+	// What the SDK would log are its thoughts on connections; its errors are returned.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	if name != "" {
+		options = append(options, config.WithSharedConfigProfile(name))
+	}
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, usage{withTry(fmt.Errorf("read profile %s: %w", cmp.Or(name, "default"), err), "aws configure list-profiles")}
+	}
+	if cfg.Region == "" {
+		return cfg, usage{withTry(fmt.Errorf("profile %s has no region", cmp.Or(name, "default")), "--region us-east-1")}
+	}
+	return cfg, nil
+}
+
+func pairs(given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range given {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return nil, usage{withTry(fmt.Errorf("--param %q is not NAME=VALUE", p), "--param %s=VALUE", cmp.Or(name, "NAME"))}
+		}
+		if _, twice := out[name]; twice {
+			return nil, usage{withTry(fmt.Errorf("--param %s is given twice", name), "one of them")}
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// tagged is a version as a tag takes it: letters, digits, spaces and _.:/=+-@, at most 256 (Tagging AWS
+// Resources, "Tag naming limits").
+func tagged(version string) string {
+	out := strings.Map(func(r rune) rune {
+		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(" _.:/=+-@", r)) {
+			return r
+		}
+		return -1
+	}, version)
+	return out[:min(len(out), 256)]
+}

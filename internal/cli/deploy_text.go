@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/unstale/unstale/internal/deploy"
+)
+
+// deploySession is a deployment as people follow it, and where they answer.
+type deploySession struct {
+	out io.Writer
+	in  *bufio.Reader
+	yes bool
+}
+
+// ask waits for yes or no; the end of the input is a no.
+func (s *deploySession) ask(question string) (bool, error) {
+	if s.yes {
+		return true, nil
+	}
+	if _, err := fmt.Fprintf(s.out, "%s [y/N] ", question); err != nil {
+		return false, fmt.Errorf("ask: %w", err)
+	}
+	line, err := s.in.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read the answer: %w", err)
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes", nil
+}
+
+// print writes lines; a reader that went away ends the deployment, since nobody sees what is agreed to.
+func (s *deploySession) print(format string, args ...any) error {
+	if _, err := fmt.Fprintf(s.out, format, args...); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// marks say in one character what becomes of a resource.
+func mark(c deploy.Change) (sign, note string) {
+	switch {
+	case c.Action == "Add":
+		return "+", ""
+	case c.Action == "Remove":
+		return "-", c.PhysicalID
+	case c.Replacement == "True":
+		return "!", "REPLACED: " + strings.Join(c.Properties, ", ")
+	case c.Replacement == "Conditional":
+		return "!", "may be REPLACED: " + strings.Join(c.Properties, ", ")
+	}
+	return "~", strings.Join(c.Properties, ", ")
+}
+
+func (s *deploySession) confirm(p deploy.Proposal) (bool, error) {
+	verb := "change"
+	if p.Create {
+		verb = "make"
+	}
+	if err := s.print("\naccount %s: %s stack %s\n", p.Account, verb, p.Stack); err != nil {
+		return false, err
+	}
+	if len(p.Changes) == 0 {
+		if err := s.print("  no resource changes, only tags or outputs\n"); err != nil {
+			return false, err
+		}
+	}
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, c := range p.Changes {
+		sign, note := mark(c)
+		_, _ = fmt.Fprintf(w, "  %s %s\t%s\t%s\n", sign, c.LogicalID, c.Type, note) // Flush reports what went wrong
+	}
+	if err := w.Flush(); err != nil {
+		return false, fmt.Errorf("print the changes: %w", err)
+	}
+	return s.ask("Do it?")
+}
+
+func (s *deploySession) remove(r deploy.Removal) (bool, error) {
+	var staying int
+	for _, stack := range r.Stacks {
+		if err := s.print("\naccount %s: delete stack %s\n", stack.Account, stack.Stack); err != nil {
+			return false, err
+		}
+		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+		for _, i := range stack.Goes {
+			_, _ = fmt.Fprintf(w, "  - %s\t%s\t%s\t%s\n", i.LogicalID, i.Type, i.PhysicalID, contents(i, true))
+		}
+		for _, i := range stack.Stays {
+			_, _ = fmt.Fprintf(w, "  = %s\t%s\t%s\tSTAYS %s\n", i.LogicalID, i.Type, i.PhysicalID, contents(i, false))
+		}
+		staying += len(stack.Stays)
+		if err := w.Flush(); err != nil {
+			return false, fmt.Errorf("print what goes: %w", err)
+		}
+	}
+	if staying > 0 {
+		if err := s.print("\nWhat stays has your content, or protects it. --delete NAME deletes it, too.\n"); err != nil {
+			return false, err
+		}
+	}
+	return s.ask("Delete all this?")
+}
+
+// contents says what is lost, or kept, beyond the resource itself.
+func contents(i deploy.Item, goes bool) string {
+	switch {
+	case i.Objects > 0 && goes:
+		return fmt.Sprintf("(%d objects are deleted)", i.Objects)
+	case i.Objects > 0:
+		return fmt.Sprintf("(%d objects)", i.Objects)
+	case i.Type == deploy.KeyType && goes:
+		return "(a key is deleted 30 days after CloudFormation schedules it)"
+	}
+	return ""
+}
+
+func (s *deploySession) event(account string, e deploy.Event) {
+	text := ""
+	if e.Text != "" {
+		text = "  " + e.Text
+	}
+	// A reader that went away is noticed at the next question or at the end.
+	_, _ = fmt.Fprintf(s.out, "  %s %s %s  %s %s%s\n", e.Time.UTC().Format("15:04:05"), account, e.Stack, e.LogicalID, e.Status, text)
+}
+
+func (s *deploySession) say(text string) {
+	_, _ = fmt.Fprintf(s.out, "  %s\n", text) // as with events
+}
+
+// done prints what the stacks made, or what to add to a pipeline of one's own.
+func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error {
+	if err := s.print("\nDone.\n"); err != nil {
+		return err
+	}
+	if ownPipeline {
+		return s.print("\nAdd this action to your pipeline, after the deploying action in the same stage:\n%s\n\nAnd this statement to your pipeline's role:\n%s\n",
+			outputs["Action"], outputs["ActionPolicy"])
+	}
+	for _, o := range []struct{ name, text string }{
+		{"RepositoryCloneUrl", "push your site to"}, {"PipelineName", "pipeline"}, {"DistributionDomain", "the site is at https://"}, {"DistributionId", "distribution"},
+	} {
+		if v := outputs[o.name]; v != "" {
+			separator := " "
+			if strings.HasSuffix(o.text, "/") {
+				separator = ""
+			}
+			if err := s.print("  %s%s%s\n", o.text, separator, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// gone tells what is left.
+func (s *deploySession) gone(r deploy.Removal) error {
+	if len(r.Stacks) == 0 {
+		return s.print("There is nothing to delete.\n")
+	}
+	if err := s.print("\nGone.\n"); err != nil {
+		return err
+	}
+	for _, stack := range r.Stacks {
+		for _, i := range stack.Goes {
+			if i.Type == deploy.KeyType {
+				if err := s.print("  %s: CloudFormation has scheduled the key %s for deletion in 30 days\n", stack.Account, i.PhysicalID); err != nil {
+					return err
+				}
+			}
+		}
+		for _, i := range stack.Stays {
+			if err := s.print("  %s: %s %s stays, and is now nobody's but yours\n", stack.Account, i.Type, i.PhysicalID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/cobra"
+
+	"github.com/unstale/unstale/iam"
+	"github.com/unstale/unstale/internal/doctor"
+	"github.com/unstale/unstale/internal/target"
+)
+
+type doctorFlags struct {
+	pipelineProfile, deliveryProfile, region  string
+	name, route, pipeline                     string
+	role, externalID, function, machine, dist string
+	lambdas                                   string
+	tags, json, verbose, lenient, policy      bool
+}
+
+// slowest is how long one answer of AWS is waited for.
+const slowest = 20 * time.Second
+
+func newDoctor() *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check every link from a pipeline, or from you, to a distribution, and name the missing statement",
+		Long: `Check every link from a pipeline, or from you, to a distribution, and name the missing statement.
+
+Policies are read and decided here, and what can be tried without changing anything is tried. Nothing is
+ever written. Each check says ok, broken or unknown: what a profile may not read is unknown, never well.
+At a broken check stands the statement to add, in which account and to what, ready to paste.
+
+What is checked is the stack set of a name, a pipeline of another name, or, with --role-arn, --function,
+--state-machine or only --distribution, the way from you to one distribution. The pipeline profile speaks
+for the pipeline's account, or for you; the delivery profile for the account of the distribution.
+
+The exit code is 0 when all is well, 1 when something is broken or unknown, 2 when the command line is
+wrong. With --allow-unknown what is unknown does not count.`,
+		Example: `  unstale doctor --pipeline-profile build --delivery-profile site      # the stacks named unstale
+  unstale doctor --pipeline my-pipeline --pipeline-profile build --delivery-profile site
+  unstale doctor --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID --distribution E2EXAMPLE
+  unstale doctor --json | jq -r '.rungs[] | select(.state == "broken") | .changes[]?.statement'
+  unstale doctor --policy                                              # what a profile has to be allowed`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage{withTry(fmt.Errorf("doctor takes no argument, but got %q", args[0]), "unstale doctor --help")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.policy {
+				return printReader(cmd.OutOrStdout())
+			}
+			return examine(cmd.Context(), f, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.pipelineProfile, "pipeline-profile", "", "profile of the pipeline account, or yours (default: as for the AWS CLI)")
+	flags.StringVar(&f.pipelineProfile, "profile", "", "the same")
+	flags.StringVar(&f.deliveryProfile, "delivery-profile", "", "profile of the delivery account")
+	flags.StringVar(&f.region, "region", "", "Region of the pipeline and the stacks (default: the profile's, or else us-east-1)")
+	flags.StringVar(&f.name, "name", "unstale", "what the names of the stacks begin with")
+	flags.StringVar(&f.route, "route", "", "route of the stacks (default: that of those that are found)")
+	flags.StringVar(&f.pipeline, "pipeline", "", "name of a pipeline, instead of the one in the stacks")
+	flags.StringVar(&f.role, "role-arn", "", "role that you assume (route assume)")
+	flags.StringVar(&f.externalID, "external-id", "", "what the role's trust policy asks for")
+	flags.StringVar(&f.function, "function", "", "ARN of the invalidator's alias that you invoke (route relay)")
+	flags.StringVar(&f.machine, "state-machine", "", "ARN of the state machine that you start (route states)")
+	flags.StringVar(&f.dist, "distribution", "", "ID of the distribution")
+	flags.BoolVar(&f.tags, "tags", false, "#tags are going to be purged")
+	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips to compare the functions' code with (default: as for rehearse, if there is one)")
+	flags.BoolVar(&f.lenient, "allow-unknown", false, "succeed although something is unknown")
+	flags.BoolVar(&f.json, "json", false, "print one JSON document")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say of every check why, and what was read")
+	flags.BoolVar(&f.policy, "policy", false, "print the policy that a profile needs so that nothing is unknown, and stop")
+	return cmd
+}
+
+func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
+	q, err := f.question()
+	if err != nil {
+		return usage{withTry(err, "unstale doctor --help")}
+	}
+	pipeline, err := doctorConfig(ctx, f.pipelineProfile, f.region, "us-east-1")
+	if err != nil {
+		return err
+	}
+	var delivery aws.Config
+	if f.deliveryProfile != "" {
+		if delivery, err = doctorConfig(ctx, f.deliveryProfile, f.region, pipeline.Region); err != nil {
+			return err
+		}
+	}
+	report, err := doctor.New(pipeline, delivery).Check(ctx, q)
+	if err != nil {
+		return withTry(err, "aws sts get-caller-identity, with the same --profile")
+	}
+	if f.json {
+		enc := json.NewEncoder(stdout)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(report)
+	} else {
+		_, err = io.WriteString(stdout, doctorText(report, f.verbose, colored(stdout, os.Getenv)))
+	}
+	if err != nil {
+		return fmt.Errorf("print the report: %w", err)
+	}
+	return judge(report, f.lenient)
+}
+
+// judge is the exit code's reason. Unknown counts as broken does: who asks whether a release will go
+// through is not answered by silence.
+func judge(r doctor.Report, lenient bool) error {
+	switch first := r.First(doctor.Broken); {
+	case first != nil && len(first.Changes) > 0:
+		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
+	case first != nil:
+		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "mend it as said above, then unstale doctor again")
+	case r.Unknown > 0 && !lenient:
+		return withTry(fmt.Errorf("%d of %d checks are unknown, first: %s", r.Unknown, len(r.Rungs), r.First(doctor.Unknown).Name),
+			"profiles of both accounts that are allowed what unstale doctor --policy prints, or --allow-unknown")
+	}
+	return nil
+}
+
+// question is what the flags ask.
+func (f doctorFlags) question() (doctor.Question, error) {
+	q := doctor.Question{Tags: f.tags}
+	if dir, err := lambdaDirectory(f.lambdas); err == nil {
+		if q.Code, err = doctor.Code(dir); err != nil {
+			return q, err
+		}
+	} else if f.lambdas != "" {
+		return q, err
+	}
+	if f.role+f.function+f.machine+f.dist != "" {
+		t, err := f.target()
+		q.Target = &t
+		return q, err
+	}
+	if f.externalID != "" {
+		return q, errors.New("--external-id goes with --role-arn")
+	}
+	q.Pipeline = f.pipeline
+	if f.pipeline == "" || f.route != "" {
+		q.Name = f.name
+	}
+	q.Route = target.Route(f.route)
+	if f.route != "" && !slices.Contains(target.Routes(), q.Route) {
+		return q, fmt.Errorf("there is no route %q; routes are %s", f.route, joined(target.Routes()))
+	}
+	return q, nil
+}
+
+func joined(routes []target.Route) string {
+	var all []string
+	for _, r := range routes {
+		all = append(all, string(r))
+	}
+	return strings.Join(all, " ")
+}
+
+// target is one that only flags describe. The doctor asks for less than a purge does: without an ExternalId
+// there may be none to give.
+func (f doctorFlags) target() (target.Target, error) {
+	t := target.Target{
+		Name: "flags", Route: target.SameAccount, Distribution: f.dist, Role: f.role, ExternalID: f.externalID, Function: f.function, StateMachine: f.machine,
+	}
+	given := 0
+	for route, value := range map[target.Route]string{target.Assume: f.role, target.Relay: f.function, target.States: f.machine} {
+		if value != "" {
+			t.Route, given = route, given+1
+		}
+	}
+	if given > 1 {
+		return t, errors.New("--role-arn, --function and --state-machine exclude each other: each is a route of its own")
+	}
+	if f.pipeline != "" {
+		return t, errors.New("--pipeline is about a pipeline, and the other flags are about you: give one or the other")
+	}
+	if f.dist != "" && !target.ValidDistribution(f.dist) {
+		return t, fmt.Errorf("%q is not a distribution ID, such as E2EXAMPLE", f.dist)
+	}
+	switch t.Route {
+	case target.Assume:
+		role, err := target.ParseRole(f.role)
+		if err == nil && f.dist == "" {
+			err = errors.New("--role-arn needs --distribution")
+		}
+		if err == nil && f.externalID != "" && !target.ValidExternalID(f.externalID) {
+			err = errors.New("--external-id does not have 2 to 1224 letters, digits or any of _+=,.@:/-")
+		}
+		t.Account = role.Account
+		return t, err
+	case target.Relay:
+		function, err := target.ParseFunction(f.function)
+		t.Account = function.Account
+		return t, err
+	case target.States:
+		_, err := target.ParseStateMachine(f.machine)
+		return t, err
+	}
+	return t, nil
+}
+
+// doctorConfig reads a profile as the AWS CLI does, for a Region, or for another where nothing names one.
+func doctorConfig(ctx context.Context, profile, region, otherwise string) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(slowest)), config.WithDefaultRegion(otherwise),
+	}
+	if profile != "" {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return cfg, withTry(fmt.Errorf("read profile %s: %w", cmp.Or(profile, "(default)"), err), "aws configure list-profiles")
+	}
+	return cfg, nil
+}
+
+// printReader prints a policy document.
+func printReader(out io.Writer) error {
+	d := iam.Document{Version: iam.Version2012, Statements: []iam.Statement{
+		{Sid: "UnstaleDoctor", Effect: iam.Allow, Action: doctor.Actions(), Resource: []string{"*"}},
+	}}
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err == nil {
+		_, err = fmt.Fprintf(out, "%s\n", text)
+	}
+	if err != nil {
+		return fmt.Errorf("print the policy: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/unstale/unstale/internal/report"
+)
+
+// The printed plan: no line is longer than textWidth unless an item is, and no more than mostLines
+// items are listed.
+const (
+	textWidth = 96
+	mostLines = 60
+	maxItem   = 60 // characters of the column of items
+	maxBeside = 24 // the longest item beside which the reasons stand
+
+	columns      = "%-*s  %6s  %10s  %6s  "
+	columnsWidth = 2 + 6 + 2 + 10 + 2 + 6 + 2
+)
+
+// The colours of the terminal.
+const (
+	bold   = "\x1b[1m"
+	dim    = "\x1b[2m"
+	yellow = "\x1b[33m"
+	plain  = "\x1b[0m"
+)
+
+// printer writes a plan for people.
+type printer struct {
+	strings.Builder
+	color bool
+}
+
+// paint colours a text, where colours are wanted.
+func (p *printer) paint(style, text string) string {
+	if !p.color || text == "" {
+		return text
+	}
+	return style + text + plain
+}
+
+// writePlan prints a plan: a sentence, the items as a table, what else to know, and the numbers.
+func writePlan(out io.Writer, d report.Document, color bool) error {
+	p := printer{color: color}
+	if d.Distribution != "" {
+		fmt.Fprintf(&p, "distribution %s", d.Distribution)
+		if d.Domain != "" {
+			fmt.Fprintf(&p, " (%s)", d.Domain)
+		}
+		p.WriteByte('\n')
+	}
+	fmt.Fprintf(&p, "%s\n", p.paint(bold, d.Headline()))
+	p.table(d)
+	if len(d.Notes) > 0 {
+		p.WriteByte('\n')
+		for _, note := range d.Notes {
+			p.wrapped("note: ", "      ", note)
+		}
+	}
+	p.WriteByte('\n')
+	p.numbers(d)
+	if _, err := io.WriteString(out, p.String()); err != nil {
+		return fmt.Errorf("print the plan: %w", err)
+	}
+	return nil
+}
+
+// table lists the items with their reasons.
+func (p *printer) table(d report.Document) {
+	if len(d.Items) == 0 {
+		return
+	}
+	width, longest := len("ITEM"), 0
+	shown := d.Items[:min(len(d.Items), mostLines)]
+	for _, item := range shown {
+		n := len(item.Item)
+		longest = max(longest, n)
+		width = max(width, min(n, maxItem))
+	}
+	beside := longest <= maxBeside // else the reasons stand below the items
+	head := fmt.Sprintf(columns, width, "ITEM", "COVERS", "COLLATERAL", "COST")
+	if beside {
+		head += "WHY"
+	}
+	fmt.Fprintf(p, "\n%s\n", p.paint(dim, strings.TrimSpace(head)))
+	for i, item := range shown {
+		line := row(d, i, width)
+		if !beside {
+			line = strings.TrimRight(line, " ")
+		}
+		if item.Collateral > 0 {
+			line = p.paint(yellow, line)
+		}
+		if beside {
+			p.wrapped(line, strings.Repeat(" ", width+columnsWidth), item.Reason)
+			continue
+		}
+		p.WriteString(line + "\n")
+		p.wrapped("    ", "    ", item.Reason)
+	}
+	if more := len(d.Items) - len(shown); more > 0 {
+		fmt.Fprintf(p, "... and %d more; --json lists all\n", more)
+	}
+}
+
+// row is an item in the table's columns; one that does not fit has a line of its own.
+func row(d report.Document, i, width int) string {
+	item := d.Items[i]
+	name, before := string(item.Item), ""
+	if len(name) > width {
+		name, before = "", name+"\n"
+	}
+	cost := "free"
+	if c := d.Cost(i); c > 0 {
+		cost = c.String()
+	}
+	return before + fmt.Sprintf(columns, width, name, strconv.Itoa(item.Covers), strconv.Itoa(item.Collateral), cost)
+}
+
+// numbers tells what becomes of the site, and how good the plan is.
+func (p *printer) numbers(d report.Document) {
+	s := d.Site
+	left := " changed and purged"
+	if d.Everything {
+		left = " purged, as they may have changed"
+	}
+	if s.Changed.Objects > 0 {
+		left += fmt.Sprintf(", %d changed and left alone", s.Changed.Objects)
+	}
+	if s.Collateral.Objects > 0 {
+		left += fmt.Sprintf(", %d unchanged but purged", s.Collateral.Objects)
+	}
+	if s.Removed > 0 {
+		left += fmt.Sprintf("; %d removed", s.Removed)
+	}
+	p.wrapped("site:    ", "         ", fmt.Sprintf("%d objects: %d unchanged, %d%s", s.Objects, s.Unchanged.Objects, s.Purged.Objects, left))
+	quality := "no other plan is better"
+	switch {
+	case d.Everything:
+		quality = "nothing better can be planned from what is known"
+	case !d.Exact:
+		quality = fmt.Sprintf("no plan purges fewer than %d unchanged objects", d.Bound)
+	}
+	p.wrapped("preset:  ", "         ", string(d.Preset)+": "+quality)
+}
+
+// wrapped writes words after a start, and goes on in further lines after an indent.
+func (p *printer) wrapped(start, indent, text string) {
+	p.WriteString(start)
+	room := textWidth - len(indent)
+	at := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > room:
+			p.WriteString("\n" + indent)
+			at = 0
+		default:
+			p.WriteByte(' ')
+			at++
+		}
+		p.WriteString(word)
+		at += n
+	}
+	p.WriteByte('\n')
+}

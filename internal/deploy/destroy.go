@@ -1,0 +1,288 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/unstale/unstale/templates"
+)
+
+// Removal is what taking a route away comes to, in the order in which it is done.
+type Removal struct{ Stacks []Doomed }
+
+// Doomed is a stack that is to go.
+type Doomed struct {
+	Account, Stack string
+	Goes           []Item // with the stack
+	Stays          []Item // after it, because the template retains it and nobody named it
+
+	at     *side
+	status types.StackStatus
+	id     string
+	body   string
+}
+
+// Item is a resource of a stack.
+type Item struct {
+	LogicalID, PhysicalID, Type string
+	Objects                     int // in a bucket, with former versions
+	retained                    bool
+}
+
+const (
+	bucketType = "AWS::S3::Bucket"
+	// KeyType is the type of items that CloudFormation does not delete at once: it schedules keys for
+	// deletion, 30 days ahead unless the template says otherwise (User Guide, AWS::KMS::Key).
+	KeyType = "AWS::KMS::Key"
+)
+
+// NotRetained is a name in a list of what to delete that no stack keeps.
+type NotRetained struct {
+	Name string
+	Kept []string // what could be named
+}
+
+func (n *NotRetained) Error() string {
+	if len(n.Kept) == 0 {
+		return fmt.Sprintf("nothing that is kept has the name %s; the stacks keep nothing", n.Name)
+	}
+	return fmt.Sprintf("nothing that is kept has the name %s; kept are %s", n.Name, strings.Join(n.Kept, ", "))
+}
+
+// Destroy removes the stacks in reverse order once Remove agrees. Buckets that go are emptied first. What
+// templates retain, because people's content is in it, goes only if also names it, by logical or physical ID.
+func (d *Deployment) Destroy(ctx context.Context, also []string) (Removal, error) {
+	r, err := d.inventory(ctx, also)
+	if err != nil || len(r.Stacks) == 0 {
+		return r, err
+	}
+	yes, err := d.options.Remove(r)
+	if err != nil {
+		return r, err
+	}
+	if !yes {
+		return r, ErrDeclined
+	}
+	for _, s := range r.Stacks {
+		if err := d.destroy(ctx, s); err != nil {
+			return r, fmt.Errorf("account %s: %w", s.Account, err)
+		}
+	}
+	return r, nil
+}
+
+// inventory looks at everything, and changes nothing but stacks that were never made.
+func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, error) {
+	steps, err := d.steps()
+	if err != nil {
+		return Removal{}, err
+	}
+	// Whatever the order of making, a code bucket holds what later stacks use.
+	slices.Reverse(steps)
+	isBucket := func(s templates.Step) bool { return s.Template == BucketTemplate }
+	slices.SortStableFunc(steps, func(a, b templates.Step) int {
+		switch {
+		case isBucket(a) == isBucket(b):
+			return 0
+		case isBucket(b):
+			return -1
+		}
+		return 1
+	})
+	var r Removal
+	named, kept := map[string]bool{}, []string{}
+	for _, step := range steps {
+		at := d.sides[step.Side]
+		text, err := Template(step.Template)
+		if err != nil {
+			return Removal{}, err
+		}
+		mine, err := retains(text)
+		if err != nil {
+			return Removal{}, err
+		}
+		for _, id := range mine { // may be named again by a run that goes on where another broke off
+			named[id] = true
+		}
+		kept = append(kept, mine...)
+		s, err := d.doomed(ctx, at, d.stackName(step.Template), also)
+		if err != nil {
+			return Removal{}, fmt.Errorf("account %s: %w", at.account, err)
+		}
+		if s == nil {
+			continue
+		}
+		r.Stacks = append(r.Stacks, *s)
+		for _, i := range append(slices.Clone(s.Goes), s.Stays...) {
+			named[i.LogicalID], named[i.PhysicalID] = true, true
+		}
+	}
+	for _, name := range also {
+		if !named[name] {
+			return Removal{}, &NotRetained{name, kept}
+		}
+	}
+	return r, nil
+}
+
+// retains lists the logical IDs of what a template retains.
+func retains(body []byte) ([]string, error) {
+	var t struct {
+		Resources map[string]struct{ DeletionPolicy string }
+	}
+	if err := json.Unmarshal(body, &t); err != nil {
+		return nil, fmt.Errorf("read the template's policies: %w", err)
+	}
+	var out []string
+	for id, r := range t.Resources {
+		if strings.HasPrefix(r.DeletionPolicy, "Retain") {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// doomed describes a stack; nil when there is none. What is under way is waited for.
+func (d *Deployment) doomed(ctx context.Context, at *side, name string, also []string) (*Doomed, error) {
+	var st *types.Stack
+	for {
+		var err error
+		st, err = at.look(ctx, name)
+		if st == nil || err != nil || st.StackStatus == types.StackStatusDeleteComplete {
+			return nil, err
+		}
+		if st.StackStatus == types.StackStatusReviewInProgress {
+			return nil, d.clearReview(ctx, at, st)
+		}
+		if tag(st, nameTag) != d.options.Name {
+			return nil, &Foreign{at.account, name}
+		}
+		if !busy(st.StackStatus) {
+			break
+		}
+		d.options.Say(fmt.Sprintf("%s %s: it is %s; waiting", at.account, name, st.StackStatus))
+		if _, err := at.follow(ctx, aws.ToString(st.StackId), "", func(Event) {}); err != nil {
+			return nil, err
+		}
+	}
+	s := &Doomed{Account: at.account, Stack: name, at: at, status: st.StackStatus, id: aws.ToString(st.StackId)}
+	template, err := at.stacks.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: st.StackId, TemplateStage: types.TemplateStageOriginal})
+	if err != nil {
+		return nil, fmt.Errorf("read the template of stack %s: %w", name, err)
+	}
+	s.body = aws.ToString(template.TemplateBody)
+	return s, s.list(ctx, also)
+}
+
+// list sorts the stack's resources into those that go and those that stay.
+func (s *Doomed) list(ctx context.Context, also []string) error {
+	retained, err := retains([]byte(s.body))
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", s.Stack, err)
+	}
+	out, err := s.at.stacks.DescribeStackResources(ctx, &cloudformation.DescribeStackResourcesInput{StackName: aws.String(s.id)})
+	if err != nil {
+		return fmt.Errorf("list the resources of stack %s: %w", s.Stack, err)
+	}
+	for _, r := range out.StackResources {
+		if r.ResourceStatus == types.ResourceStatusDeleteComplete || aws.ToString(r.PhysicalResourceId) == "" {
+			continue
+		}
+		i := Item{LogicalID: aws.ToString(r.LogicalResourceId), PhysicalID: aws.ToString(r.PhysicalResourceId), Type: aws.ToString(r.ResourceType)}
+		if i.Type == bucketType {
+			if i.Objects, err = s.at.count(ctx, i.PhysicalID); err != nil {
+				return err
+			}
+		}
+		i.retained = slices.Contains(retained, i.LogicalID)
+		if i.retained && !slices.Contains(also, i.LogicalID) && !slices.Contains(also, i.PhysicalID) {
+			s.Stays = append(s.Stays, i)
+		} else {
+			s.Goes = append(s.Goes, i)
+		}
+	}
+	return nil
+}
+
+// destroy empties the buckets that go and deletes the stack.
+func (d *Deployment) destroy(ctx context.Context, s Doomed) error {
+	if slices.ContainsFunc(s.Goes, func(i Item) bool { return i.retained }) {
+		if err := d.release(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, i := range s.Goes {
+		if i.Type != bucketType {
+			continue
+		}
+		if i.Objects > 0 {
+			d.options.Say(fmt.Sprintf("%s %s: empty bucket %s (%d objects)", s.Account, s.Stack, i.PhysicalID, i.Objects))
+		}
+		if err := s.at.empty(ctx, i.PhysicalID); err != nil { // also of what came since it was counted
+			return err
+		}
+	}
+	return s.at.remove(ctx, s.id, d.show(s.at))
+}
+
+// release lets the stack delete what its template would retain. CloudFormation takes a changed
+// DeletionPolicy only together with something else (User Guide, DeletionPolicy), so an output says it.
+func (d *Deployment) release(ctx context.Context, s Doomed) error {
+	switch s.status {
+	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete:
+	default:
+		return fmt.Errorf("stack %s is %s: what it retains can only be deleted by hand", s.Stack, s.status)
+	}
+	var t map[string]any
+	if err := json.Unmarshal([]byte(s.body), &t); err != nil {
+		return fmt.Errorf("read the template of stack %s: %w", s.Stack, err)
+	}
+	resources, _ := t["Resources"].(map[string]any)
+	var released []string
+	for _, i := range s.Goes {
+		if r, ok := resources[i.LogicalID].(map[string]any); ok && i.retained {
+			r["DeletionPolicy"] = "Delete"
+			released = append(released, i.LogicalID)
+		}
+	}
+	outputs, _ := t["Outputs"].(map[string]any)
+	outputs = maps.Clone(outputs)
+	if outputs == nil {
+		outputs = map[string]any{}
+	}
+	outputs["Released"] = map[string]any{"Description": "What is deleted with this stack though it was to be retained", "Value": strings.Join(released, ",")}
+	t["Outputs"] = outputs
+	body, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("change the template of stack %s: %w", s.Stack, err)
+	}
+	parameters, err := readParameters(body)
+	if err != nil {
+		return err
+	}
+	st, err := s.at.look(ctx, s.id)
+	if err != nil || st == nil {
+		return errors.Join(err, fmt.Errorf("stack %s went away meanwhile", s.Stack))
+	}
+	r := request{Stack: Stack{Name: s.Stack, Template: body}, previous: slices.Sorted(maps.Keys(parameters)), tags: map[string]string{}}
+	for _, t := range st.Tags {
+		r.tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	set, err := s.at.propose(ctx, r, false)
+	if err != nil || set == nil { // nil: an earlier run released it
+		return err
+	}
+	d.options.Say(fmt.Sprintf("%s %s: release %s", s.Account, s.Stack, strings.Join(released, ", ")))
+	_, err = s.at.execute(ctx, set, d.show(s.at))
+	return err
+}
