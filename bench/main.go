@@ -1,6 +1,6 @@
 // Command bench measures what the project promises in figures, beside what people use today: the cold
-// start of the two functions, how late a completion is noticed, and how long the rehearsal takes. It
-// prints one Markdown table. Everything is measured in this one run, alternating, so the ratios say
+// start of the two functions, how late a completion is noticed, what planning costs and what its plans
+// purge, what reading a release costs, and how long the rehearsal takes. It prints one Markdown table. Everything is measured in this one run, alternating, so the ratios say
 // more than the figures: those are of the machine as busy as it was.
 //
 // It is run by make bench, from the root of the repository, which builds what it needs: the zips of
@@ -19,17 +19,20 @@ import (
 )
 
 type options struct {
-	runs, draws, stories int
-	strict               bool
-	lambdas, unstale     string
+	runs, draws, plans, stories int
+	strict                      bool
+	only                        string
+	lambdas, unstale            string
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.runs, "runs", 31, "cold starts of each function")
 	flag.IntVar(&o.draws, "draws", 10000, "completion times for each way of waiting")
+	flag.IntVar(&o.plans, "plans", 5, "plans of each release, and readings of the artifact")
 	flag.IntVar(&o.stories, "stories", 5, "stories played on the rehearsal")
 	flag.BoolVar(&o.strict, "strict", false, "exit with 1 when a target is missed by more than a fifth")
+	flag.StringVar(&o.only, "only", "", `measure only this, such as "planning"`)
 	flag.StringVar(&o.lambdas, "lambdas", "dist/lambda", "directory with the zips of the functions")
 	flag.StringVar(&o.unstale, "unstale", "bin/unstale", "the command line")
 	flag.Parse()
@@ -41,16 +44,41 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
-	var rows []row
-	for _, part := range []struct {
-		name    string
-		measure func(context.Context, options) ([]row, error)
-	}{
+// part is something that is measured.
+type part struct {
+	name    string
+	measure func(context.Context, options) ([]row, error)
+}
+
+// parts are what is to be measured.
+func (o options) parts() ([]part, error) {
+	all := []part{
 		{"cold starts", coldStarts},
 		{"noticing completion", noticing},
+		{"planning", planning},
+		{"artifact", artifact},
 		{"rehearsal", stories},
-	} {
+	}
+	var names []string
+	for _, p := range all {
+		if o.only == p.name {
+			return []part{p}, nil
+		}
+		names = append(names, p.name)
+	}
+	if o.only != "" {
+		return nil, fmt.Errorf("find %q: what is measured is %s", o.only, strings.Join(names, ", "))
+	}
+	return all, nil
+}
+
+func run(ctx context.Context, o options) error {
+	parts, err := o.parts()
+	if err != nil {
+		return err
+	}
+	var rows []row
+	for _, part := range parts {
 		fmt.Fprintln(os.Stderr, "measuring", part.name)
 		more, err := part.measure(ctx, o)
 		if err != nil {
@@ -62,8 +90,8 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("ask node for its version: %w", err)
 	}
-	fmt.Printf("`make bench` on %s/%s, %d processors, %s, Node %s: medians of %d alternating cold starts, means of %d completions.\n\n",
-		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(node)), o.runs, o.draws)
+	fmt.Printf("`make bench` on %s/%s, %d processors, %s, Node %s: medians of %d alternating cold starts, means of %d completions, the fastest of %d plans and readings.\n\n",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), strings.TrimSpace(string(node)), o.runs, o.draws, o.plans)
 	if err := write(os.Stdout, rows); err != nil {
 		return err
 	}

@@ -1,11 +1,14 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The parts of a DistributionConfig that decide what is cached, and where. Source: API reference.
@@ -89,7 +92,10 @@ func (l *list[T]) items(name string) ([]T, error) {
 // account, domain and status; they stay empty.
 func FromConfig(data []byte, policies ...Policy) (Distribution, error) {
 	var file configFile
-	err := json.Unmarshal(data, &file)
+	data, err := text(data)
+	if err == nil {
+		err = json.Unmarshal(data, &file)
+	}
 	d := Distribution{ETag: file.ETag}
 	config := file.DistributionConfig
 	if out := file.Distribution; out != nil {
@@ -108,6 +114,16 @@ func FromConfig(data []byte, policies ...Policy) (Distribution, error) {
 		return Distribution{}, fmt.Errorf("read distribution config: %w", err)
 	}
 	return d, nil
+}
+
+// text is JSON without the mark that some editors and shells put before it. What is not UTF-8 is
+// refused: names would be read with U+FFFD in them, and match nothing.
+func text(data []byte) ([]byte, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if !utf8.Valid(data) {
+		return nil, errors.New("it is not UTF-8, which JSON is; PowerShell's > writes UTF-16, so use Out-File -Encoding utf8")
+	}
+	return data, nil
 }
 
 // fill takes over a configuration.
@@ -264,11 +280,11 @@ func (b *behaviorConfig) policy(policies []Policy) (Policy, error) {
 
 // readErrors takes over the custom error responses.
 func (d *Distribution) readErrors(c *distributionConfig) error {
-	errors, err := c.CustomErrorResponses.items("CustomErrorResponses")
+	responses, err := c.CustomErrorResponses.items("CustomErrorResponses")
 	if err != nil {
 		return err
 	}
-	for _, e := range errors {
+	for _, e := range responses {
 		made := ErrorResponse{Code: e.ErrorCode, PagePath: e.ResponsePagePath, CachingMinTTL: defaultErrorTTL}
 		if e.ErrorCode < 400 || e.ErrorCode > 599 {
 			return fmt.Errorf("there is no error code %d", e.ErrorCode)

@@ -98,6 +98,9 @@ func TestFromConfigRefuses(t *testing.T) {
 		{printed, `{}`, "there is no DistributionConfig"},
 		{printed, `[]`, "cannot unmarshal"},
 		{printed, `{"DistributionConfig": {"Origins": {}}}`, "there is no DistributionConfig"},
+		{printed, printed[:len(printed)-2], "unexpected end"},
+		{printed, "\xff\xfe{\x00}\x00", "not UTF-8"},
+		{`"PathPattern": "old/*"`, "\"PathPattern\": \"\xff/*\"", "not UTF-8"},
 		{`"Enabled": true`, `"Enabled": null`, "Enabled"},
 		{`"Quantity": 3`, `"Quantity": 4`, "Origins has 3 items and says that they are 4"},
 		{`"OriginPath": "/live"`, `"OriginPath": "live"`, "does not begin with a slash"},
@@ -124,6 +127,22 @@ func TestFromConfigRefuses(t *testing.T) {
 	}
 }
 
+func TestFromConfigSkipsAByteOrderMark(t *testing.T) {
+	got, err := FromConfig([]byte("\ufeff" + printed))
+	if diff := cmp.Diff(want(), got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+// A configuration that was cut is never taken for a smaller one.
+func TestFromConfigOfDamage(t *testing.T) {
+	for i := range printed {
+		if d, err := FromConfig([]byte(printed[:i])); err == nil {
+			t.Fatalf("cut to %d of %d bytes it gives %+v", i, len(printed), d)
+		}
+	}
+}
+
 func TestFromConfigUsesGivenPolicies(t *testing.T) {
 	p, err := FromPolicy([]byte(`{"ETag": "E", "CachePolicy": {"Id": "00000000-0000-0000-0000-000000000000", "LastModifiedTime": "2026-01-01", "CachePolicyConfig": {
 		"Name": "mine", "MinTTL": 0, "DefaultTTL": 60, "MaxTTL": 3600, "ParametersInCacheKeyAndForwardedToOrigin": {
@@ -139,6 +158,7 @@ func TestFromConfigUsesGivenPolicies(t *testing.T) {
 	for _, tt := range []struct{ text, says string }{
 		{``, "unexpected end"},
 		{`{}`, "no CachePolicy with Id"},
+		{"\xff\xfe{\x00}\x00", "read cache policy: it is not UTF-8"},
 		{`{"CachePolicy": {"Id": "x", "CachePolicyConfig": {"MinTTL": -1}}}`, "read cache policy x: MinTTL is -1"},
 		{`{"CachePolicy": {"Id": "x", "CachePolicyConfig": {"ParametersInCacheKeyAndForwardedToOrigin": {}}}}`, `no query string behavior ""`},
 	} {
@@ -220,6 +240,27 @@ func TestLifetime(t *testing.T) {
 	if optimized.lifetime("", false) != forever || disabled.lifetime("", false) != 0 {
 		t.Error("what is not known is cacheable, unless nothing is")
 	}
+}
+
+func FuzzFromPolicy(f *testing.F) {
+	f.Add([]byte(`{"CachePolicy": {"Id": "x", "CachePolicyConfig": {"Name": "mine", "MinTTL": 5, "MaxTTL": 3600, "ParametersInCacheKeyAndForwardedToOrigin": {"QueryStringsConfig": {"QueryStringBehavior": "all"}}}}}`))
+	f.Add([]byte("\ufeff" + `{"CachePolicy": {"Id": "x", "CachePolicyConfig": {"DefaultTTL": 3153600000}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := FromPolicy(data)
+		if err != nil {
+			if p != (Policy{}) {
+				t.Fatal("a policy besides an error")
+			}
+			return
+		}
+		if p.ID == "" || p.MinTTL < 0 || p.MaxTTL < p.MinTTL || p.DefaultTTL < 0 || p.lifetime("max-age=60", true) < 0 {
+			t.Fatalf("%+v", p)
+		}
+		d, err := FromConfig([]byte(printed), p)
+		if err != nil || d.Default.Policy.ID == p.ID && d.Default.Policy != p {
+			t.Fatal(err)
+		}
+	})
 }
 
 func FuzzFromConfig(f *testing.F) {

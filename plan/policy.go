@@ -53,7 +53,11 @@ func FromPolicy(data []byte) (Policy, error) {
 			CachePolicyConfig *policyConfig
 		}
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
+	data, err := text(data)
+	if err == nil {
+		err = json.Unmarshal(data, &in)
+	}
+	if err != nil {
 		return Policy{}, fmt.Errorf("read cache policy: %w", err)
 	}
 	if in.CachePolicy == nil || in.CachePolicy.ID == "" || in.CachePolicy.CachePolicyConfig == nil {

@@ -162,10 +162,21 @@ func TestFromZipReadsTheDirectoryOnly(t *testing.T) {
 func FuzzFromZip(f *testing.F) {
 	f.Add(archive(f, map[string][]byte{"index.html": []byte("x"), "a/b": nil}))
 	f.Add([]byte("PK\x05\x06" + strings.Repeat("\x00", 18)))
+	f.Add(zip64("content", 7))
+	for _, lie := range lies(f) {
+		if len(lie.bytes) < 1<<12 {
+			f.Add(lie.bytes)
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		snapshot, err := read(b)
 		if err != nil && snapshot != nil {
 			t.Fatal("a snapshot besides an error")
+		}
+		if r, libraryErr := zip.NewReader(bytes.NewReader(b), int64(len(b))); err == nil && libraryErr == nil {
+			if diff := cmp.Diff(listed(t, r), snapshot); diff != "" {
+				t.Fatal("the standard library reads it otherwise:", diff)
+			}
 		}
 		for i, object := range snapshot {
 			if refuse(object.Key) != "" || object.Size < 0 {

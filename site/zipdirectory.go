@@ -80,7 +80,24 @@ func readEnd(r io.ReaderAt, record []byte, at int64) (ending, error) {
 		return ending{}, damaged("its directory of %d bytes cannot hold the %d entries that it claims", size, entries)
 	}
 	// What stands before the archive, such as a program that unpacks it, shifts all its offsets.
-	return ending{at: at - int64(size), size: int64(size), entries: int(entries)}, nil
+	found := ending{at: at - int64(size), size: int64(size), entries: int(entries)}
+	if int64(offset) != found.at && size > 0 {
+		return found, refuseSecond(r, int64(offset))
+	}
+	return found, nil
+}
+
+// refuseSecond refuses a directory that also lies where the end record says, unshifted. Some read the
+// one (Go's library) and some the other (Python's, Java's), so nobody knows which would be deployed.
+func refuseSecond(r io.ReaderAt, at int64) error {
+	signature := make([]byte, 4)
+	if err := readAt(r, signature, at, "its directory"); err != nil {
+		return err
+	}
+	if le32(signature) == entrySignature {
+		return damaged("it has two directories, and which one counts depends on who reads it")
+	}
+	return nil
 }
 
 // findEnd64 reads the zip64 end record that the locator before the end record at a position names;

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
+	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
@@ -94,6 +95,11 @@ func (o ours) Get(context.Context, string) (invalidation.Invalidation, error) {
 
 func (o ours) InProgress(context.Context) ([]invalidation.Invalidation, error) { return nil, nil }
 
+// Objects is never asked: nothing is known of the release.
+func (o ours) Objects(context.Context, plan.Origin, []string) ([]gateway.Stored, error) {
+	return nil, nil
+}
+
 // Check is purge.Viewer: every viewer sees the release.
 func (ours) Check(context.Context, viewer.Request) viewer.Report {
 	return viewer.Report{Domain: "d1.cloudfront.net", Pages: []viewer.Page{{URL: "https://d1.cloudfront.net/", Fresh: true}}}
@@ -109,8 +115,10 @@ func watchers(median time.Duration) map[string]func(*testing.T, *cloud) {
 			}
 			order := purge.Order{
 				Target: "default", Attempt: "11111111-1111-4111-8111-111111111111", Until: c.created.Add(24 * time.Hour),
-				Plan:   func(d plan.Distribution) plan.Plan { return plan.Everything(d, "bench") },
-				Expect: func(plan.Distribution) []viewer.Expectation { return nil },
+				Plan: func(_ context.Context, d plan.Distribution, _ invalidation.Limits) (plan.Plan, error) {
+					return plan.Everything(d, "bench"), nil
+				},
+				Expect: func(context.Context, plan.Distribution) ([]viewer.Expectation, error) { return nil, nil },
 			}
 			var progress purge.Progress
 			for {
