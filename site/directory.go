@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -31,18 +32,16 @@ func FromFS(dir fs.FS) (Snapshot, error) {
 }
 
 func sum(dir fs.FS, name string, buffer []byte) (Object, error) {
+	// What a link leads to counts, and it is looked at before it is opened: opening a pipe waits for
+	// whoever writes to it.
+	if info, err := fs.Stat(dir, name); err != nil || !info.Mode().IsRegular() {
+		return Object{}, cmp.Or(err, error(&NameError{From: "directory", Name: name, Reason: "is no regular file"}))
+	}
 	f, err := dir.Open(name)
 	if err != nil {
 		return Object{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Object{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Object{}, &NameError{From: "directory", Name: name, Reason: "is no regular file"}
-	}
 	hash := crc32.NewIEEE()
 	// Only Write and Read are shown, so that the buffer is used.
 	n, err := io.CopyBuffer(struct{ io.Writer }{hash}, struct{ io.Reader }{f}, buffer)
