@@ -14,6 +14,9 @@ func TestBreakAsText(t *testing.T) {
 	if got.code != 1 || !strings.Contains(got.stderr, "the release failed, as it had to with this mistake") {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
+	if n := strings.Count(got.stdout, `"Effect"`); n != 1 {
+		t.Errorf("the statement to add is printed %d times\n%s", n, got.stdout)
+	}
 	inOrder(t, got.stdout,
 		"unstale rehearse, route assume", "refused by trust", "pipeline unstale Failed",
 		"mistake   external-id: the two accounts do not agree", "failed    Deliver/Purge", "said      ", "sts:AssumeRole",

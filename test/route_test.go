@@ -49,7 +49,7 @@ func TestEveryRouteAsDocument(t *testing.T) {
 				t.Fatalf("exit code %d\n%s", got.code, got.stderr)
 			}
 			d := parse(t, got.stdout)
-			if i := d.Invalidation; d.Route != route || d.Pipeline.Status != "Succeeded" || i.Status != "Completed" || i.Reference == "" || !slices.Equal(i.Items, []string{"/*"}) {
+			if i := d.Invalidation; d.Route != route || d.Pipeline.Status != "Succeeded" || i.Status != "Completed" || i.Reference == "" || !slices.Equal(i.Items, purged(route)) {
 				t.Errorf("route %s, pipeline %s, invalidation %+v", d.Route, d.Pipeline.Status, i)
 			}
 			const hit = "Hit from cloudfront"
@@ -57,6 +57,8 @@ func TestEveryRouteAsDocument(t *testing.T) {
 			checkViews(t, "stale", d.Viewer.Stale, "1", hit)
 			checkViews(t, "after", d.Viewer.After, "2", "")
 			checkCrossings(t, d)
+			checkPlan(t, route, got.stdout)
+			checkObjects(t, route, got.stdout)
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func TestStoryAsDocument(t *testing.T) {
 		t.Errorf("stages and actions %q", actions)
 	}
 	i := d.Invalidation
-	if i.ID == "" || i.DistributionID == "" || i.Reference == "" || i.Status != "Completed" || !slices.Equal(i.Items, []string{"/*"}) {
+	if i.ID == "" || i.DistributionID == "" || i.Reference == "" || i.Status != "Completed" || !slices.Equal(i.Items, purged("relay")) {
 		t.Errorf("invalidation %+v", i)
 	}
 	const hit = "Hit from cloudfront"
@@ -47,6 +48,8 @@ func TestStoryAsDocument(t *testing.T) {
 	checkViews(t, "stale", d.Viewer.Stale, "1", hit)
 	checkViews(t, "after", d.Viewer.After, "2", "")
 	checkCalls(t, d)
+	checkPlan(t, "relay", got.stdout)
+	checkObjects(t, "relay", got.stdout)
 }
 
 // checkViews wants one view a point of presence, each of a release; xCache empty means any.
@@ -102,12 +105,15 @@ func TestStoryAsText(t *testing.T) {
 	}
 	inOrder(t, got.stdout,
 		"route relay", "B  stack unstale-delivery-relay", "CREATE_COMPLETE", "A  stack unstale-pipeline-relay", "CREATE_COMPLETE",
-		"release 1: git push", "border A->B lambda:InvokeFunction", "allowed by resource:", "pipeline unstale Succeeded",
+		"release 1: git push", "$ sh build.sh", "border A->B lambda:InvokeFunction", "allowed by resource:", "pipeline unstale Succeeded",
 		"viewers: release 1 is cached", "FRA56-P1", "release 1", "Hit from cloudfront", "NRT57-P3",
 		"release 2: git push", "Build    Succeeded", "border A->B sts:AssumeRole", "allowed by trust:",
 		"viewers: release 2 is in the bucket", "IAD89-C2", "release 1", "Hit from cloudfront", "Deploy   Succeeded",
-		"invalidation I", ": /*", "purged", "Completed", "Purge    Succeeded", "pipeline unstale Succeeded",
-		"viewers: after the pipeline ended", "FRA56-P1", "release 2", "IAD89-C2", "release 2", "NRT57-P3", "release 2", "done in",
+		"invalidation I", ": / /index.html /release.json\n", "purged", "Completed", "Purge    Succeeded", "pipeline unstale Succeeded",
+		"plan: 3 paths for 3 stale URLs, nothing that did not change; $0.00", "/release.json  it changed", "evidence  s3://unstale-state-111111111111-us-east-1/evidence/",
+		"viewers: after the pipeline ended", "FRA56-P1", "release 2", "IAD89-C2", "release 2", "NRT57-P3", "release 2",
+		"viewers of the whole site", "FRA56-P1  IAD89-C2  NRT57-P3  serves", "/release.json ", "Miss      Miss      release 2",
+		"/images/arc.svg ", "Hit       Hit       Hit       the same", "that did not change: 15 of 15 answers are hits", "done in",
 	)
 }
 
@@ -128,7 +134,7 @@ func TestFailedBuildEndsWithOne(t *testing.T) {
 	t.Parallel()
 	site := t.TempDir()
 	for name, content := range map[string]string{
-		"RELEASE": "1\n", "buildspec.yml": "version: 0.2\nphases:\n  build:\n    commands:\n      - 'false'\nartifacts:\n  files: ['**/*']\n",
+		"RELEASE": "1\n", "buildspec.yml": "version: 0.2\nphases:\n  build:\n    commands:\n      - echo the compiler is not amused >&2; exit 3\nartifacts:\n  files: ['**/*']\n",
 	} {
 		if err := os.WriteFile(filepath.Join(site, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -138,12 +144,54 @@ func TestFailedBuildEndsWithOne(t *testing.T) {
 	if got.code != 1 || !strings.Contains(got.stderr, "did not reach every viewer") {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
+	if !strings.Contains(got.stdout, `"the compiler is not amused"`) {
+		t.Error("the document does not have what the build printed")
+	}
 	d := parse(t, got.stdout)
 	if d.Pipeline.Status != "Failed" || len(d.Pipeline.Stages) != 3 || d.Pipeline.Stages[1].Status != "Failed" || d.Pipeline.Stages[2].Status == "Succeeded" {
 		t.Errorf("pipeline %+v", d.Pipeline)
 	}
 	if d.Invalidation.ID != "" || len(d.Viewer.After) != 0 {
 		t.Errorf("invalidation %+v, viewers %+v", d.Invalidation, d.Viewer)
+	}
+}
+
+// A build that fails shows what it printed, without being asked to.
+func TestFailedBuildShowsItsOutput(t *testing.T) {
+	t.Parallel()
+	site := t.TempDir()
+	for name, content := range map[string]string{
+		"RELEASE": "1\n", "buildspec.yml": "version: 0.2\nphases:\n  build:\n    commands:\n      - seq 100; echo the compiler is not amused >&2; exit 3\nartifacts:\n  files: ['**/*']\n",
+	} {
+		if err := os.WriteFile(filepath.Join(site, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := unstale(t, nil, "rehearse", "--site", site, "--lambdas", must(t, lambdas))
+	if got.code != 1 || strings.Contains(got.stdout, " 70\n") {
+		t.Errorf("exit code %d\n%s", got.code, got.stdout)
+	}
+	inOrder(t, got.stdout, "$ seq 100", "Build    Failed", "exit status 3", "the build's last 20 lines", " 99\n", " 100\n", " the compiler is not amused\n")
+}
+
+// What is not read is not pretended to have been told: a full disk is an error, a closed stdout is named.
+func TestStoryThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		redirection, says string
+		code              int
+	}{
+		{">/dev/full", "unstale: show the story: write /dev/stdout: no space left on device", 1},
+		{">&-", "unstale: stdout is closed, so the story is told to nobody", 0},
+		{">/dev/null", "", 0},
+	} {
+		cmd := exec.CommandContext(deadline(t), "sh", "-c", `exec "$0" rehearse --lambdas "$1" `+tt.redirection, must(t, program), must(t, lambdas))
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		_ = cmd.Run() // its code is judged
+		if code := cmd.ProcessState.ExitCode(); code != tt.code || !strings.HasPrefix(stderr.String(), tt.says) || tt.says == "" && stderr.Len() > 0 {
+			t.Errorf("%s: exit code %d, stderr %q", tt.redirection, code, stderr.String())
+		}
 	}
 }
 
@@ -186,7 +234,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	if !denied {
 		t.Error("no call was refused")
 	}
-	inOrder(t, told.String(), "border A->B", "lambda:InvokeFunction", "\x1b[31mrefused by\x1b[0m resource", "add in account 222222222222", `"lambda:InvokeFunction"`,
+	inOrder(t, told.String(), "border A->B", "lambda:InvokeFunction", "\x1b[31mrefused by\x1b[0m resource", "add in account 222222222222", "{\n", `"Action": "lambda:InvokeFunction"`,
 		"Purge", "\x1b[31mFailed\x1b[0m")
 }
 

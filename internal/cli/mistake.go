@@ -83,26 +83,35 @@ func rehearseMistake(ctx context.Context, m mistakes.Mistake, o story.Options, n
 			return fmt.Errorf("print the report: %w", encoding)
 		}
 	case err == nil:
-		if _, err := io.WriteString(stdout, explanation(finding)); err != nil {
+		if _, err := io.WriteString(stdout, explanation(finding, widthOf(stdout))); err != nil {
 			return fmt.Errorf("print the explanation: %w", err)
 		}
 	}
 	return errors.Join(err, errMistaken)
 }
 
-// explanation is a finding for a person.
-func explanation(f mistakes.Finding) string {
+// explanation is a finding for a person, in lines of a width; 0 leaves them as long as they are.
+func explanation(f mistakes.Finding, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nmistake   %s: %s\n", f.Mistake, f.Summary)
-	fmt.Fprintf(&b, "failed    %s", f.FailedAt)
+	part := func(name, text string) {
+		if width > 0 {
+			text = story.Short(text)
+		}
+		indent := fmt.Sprintf("%-10s", "")
+		fmt.Fprintf(&b, "%-10s%s\n", name, story.Fold(text, width-len(indent), indent))
+	}
+	b.WriteByte('\n')
+	part("mistake", f.Mistake+": "+f.Summary)
+	where := f.FailedAt
 	if f.Seconds >= 60 {
-		fmt.Fprintf(&b, ", after %.0f minutes of rehearsal time", f.Seconds/60)
+		where += fmt.Sprintf(", after %.0f minutes of rehearsal time", f.Seconds/60)
 	}
-	fmt.Fprintf(&b, "\nsaid      %s\n", strings.ReplaceAll(f.Said, "\n", "\n          "))
+	part("failed", where)
+	part("said", f.Said)
 	if f.Why != "" {
-		fmt.Fprintf(&b, "decision  %s\n", f.Why)
+		part("decision", f.Why)
 	}
-	fmt.Fprintf(&b, "lesson    %s\n", f.Lesson)
+	part("lesson", f.Lesson)
 	for _, c := range f.Changes {
 		fmt.Fprintf(&b, "\n%s", c)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,8 @@ before, between and after. Nothing leaves this machine, except what the site's b
 With --break NAME one common mistake is made, and the story ends with where it failed, why, and the
 statement that repairs it; the exit code is then 1.
 
-The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.`,
+The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.
+Ctrl-C leaves nothing behind, and the code is then 130.`,
 		Example: `  unstale rehearse                        # the smallest site, needs no Node
   unstale rehearse --route relay          # with a function of the delivery account that has a veto
   unstale rehearse --site spa             # a React single-page app, built by npm
@@ -71,7 +73,7 @@ The exit code is 0 only if the pipeline succeeded and every point of presence se
 	flags := cmd.Flags()
 	flags.StringVar(&f.route, "route", story.DefaultRoute, "how the border is crossed: "+strings.Join(story.Routes(), ", "))
 	flags.StringVar(&f.site, "site", "static", "what to deliver: static, spa, or a directory with RELEASE and buildspec.yml whose page says data-release=\"...\"")
-	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips (default: where make lambdas puts them, or beside this program)")
+	flags.StringVar(&f.lambdas, "lambdas", "", "directory with the Lambda zips (default: beside this program, or where make lambdas puts them)")
 	flags.StringVar(&f.mistake, "break", "", "make one common mistake, and have it explained; help lists them")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document instead of the story")
 	flags.BoolVar(&f.serve, "serve", false, "keep both accounts up after the first release; buildspecs run with your rights")
@@ -105,13 +107,30 @@ func rehearse(ctx context.Context, f rehearseFlags, routeGiven bool, stdout, std
 	}
 	var n story.Narrator
 	if !f.json {
-		n = story.NewNarrator(stdout, colored(stdout, os.Getenv))
+		if nobodyReads(stdout) {
+			_, _ = fmt.Fprintln(stderr, "unstale: stdout is closed, so the story is told to nobody; the exit code still says how it ended")
+		}
+		n = story.Screen{
+			Out: stdout, Color: colored(stdout, os.Getenv), Width: widthOf(stdout), Brief: f.mistake != "", Builds: f.verbose,
+		}.Narrator()
 		n.Title(f.route)
+		o.Command = n.Command
 		o.Observe = func(w *rehearsal.World) {
 			w.Journal().OnEvent(n.Event)
 			w.Journal().OnCall(n.Call)
 		}
 	}
+	// What ends because of a signal is no news.
+	defer context.AfterFunc(ctx, n.Silence)()
+	err = play(ctx, f, mistake, o, n, stdout)
+	if cause := (interrupted{}); errors.As(context.Cause(ctx), &cause) && err != nil {
+		return cause
+	}
+	return errors.Join(err, n.Err())
+}
+
+// play tells the story that the flags ask for.
+func play(ctx context.Context, f rehearseFlags, mistake mistakes.Mistake, o story.Options, n story.Narrator, stdout io.Writer) (err error) {
 	if f.mistake != "" {
 		return rehearseMistake(ctx, mistake, o, n, f.json, stdout)
 	}
@@ -124,50 +143,99 @@ func rehearse(ctx context.Context, f rehearseFlags, routeGiven bool, stdout, std
 		return serve(ctx, stage, n, stdout)
 	}
 	report, err := stage.Run(ctx, n)
-	if f.json {
+	switch {
+	case ctx.Err() != nil: // half a report is none
+	case f.json:
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
 		err = errors.Join(err, enc.Encode(report))
-	} else if err == nil {
+	case err == nil:
 		n.End(report)
 	}
 	return err
 }
 
-// siteSource finds the repository of the site to deliver.
+// nobodyReads says whether stdout was closed when the program began. Go's runtime then puts the null device
+// in its place, to be read and written; a shell's >/dev/null is to be written only. Source: runtime,
+// checkfds.
+func nobodyReads(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return true
+	}
+	null, err := os.Stat(os.DevNull)
+	if err != nil || !os.SameFile(info, null) {
+		return false
+	}
+	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), syscall.F_GETFL, 0)
+	return errno == 0 && flags&syscall.O_ACCMODE == syscall.O_RDWR
+}
+
+// siteSource finds the repository of the site to deliver, and what its release needs of this machine.
 func siteSource(name string) (fs.FS, error) {
 	var source fs.FS
 	switch name {
 	case "static":
-		return static.Files, nil
+		source = static.Files
 	case "spa":
 		source = spa.Files
 	default:
-		source = os.DirFS(name)
-	}
-	for _, file := range []string{"RELEASE", "buildspec.yml"} {
-		if _, err := fs.Stat(source, file); err != nil {
-			return nil, usage{withTry(fmt.Errorf("use %s as the site: it has no file %s", name, file),
-				"unstale rehearse --site static, or a directory with RELEASE and buildspec.yml")}
+		var err error
+		if source, err = directory(name); err != nil {
+			return nil, usage{withTry(fmt.Errorf("use %s as the site: %w", name, err), "unstale rehearse --site static, or a directory with RELEASE and buildspec.yml")}
 		}
 	}
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, withTry(errors.New("push the site: git is not installed"), "install git: releases begin with a git push")
+	}
 	if _, err := fs.Stat(source, "package.json"); err == nil {
-		if _, err := exec.LookPath("npm"); err != nil {
-			return nil, withTry(fmt.Errorf("build the site %s: npm is not installed", name), "install Node 18 or newer, or unstale rehearse --site static")
+		for _, program := range []string{"node", "npm"} {
+			if _, err := exec.LookPath(program); err != nil {
+				return nil, withTry(fmt.Errorf("build the site %s: %s is not installed", name, program), "install Node 18 or newer, or unstale rehearse --site static")
+			}
 		}
 	}
 	return source, nil
 }
 
-// lambdaDirectory finds the Lambda zips: where the flag says, beside the program, or where make puts them.
+// directory is a site's repository on this machine.
+func directory(name string) (fs.FS, error) {
+	switch info, err := os.Stat(name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("there is no such directory")
+	case err != nil:
+		return nil, errors.Unwrap(err)
+	case !info.IsDir():
+		return nil, errors.New("it is a file, not a directory")
+	}
+	source := os.DirFS(name)
+	for _, file := range []string{"RELEASE", "buildspec.yml"} {
+		if _, err := fs.Stat(source, file); err != nil {
+			return nil, fmt.Errorf("it has no file %s", file)
+		}
+	}
+	return source, nil
+}
+
+// lambdaDirectory finds the Lambda zips: where the flag says, beside the program as in a release archive,
+// or where make puts them. Beside the program comes first: they fit it, and what lies in some working
+// directory may be anybody's.
 func lambdaDirectory(given string) (string, error) {
 	candidates := []string{given}
 	if given == "" {
-		candidates = []string{filepath.Join("dist", "lambda")}
+		candidates = nil
 		if self, err := os.Executable(); err == nil {
+			if linked, err := filepath.EvalSymlinks(self); err == nil {
+				self = linked
+			}
 			dir := filepath.Dir(self)
 			candidates = append(candidates, filepath.Join(dir, "lambda"), filepath.Join(dir, "..", "dist", "lambda"))
 		}
+		candidates = append(candidates, filepath.Join("dist", "lambda"))
 	}
 	for _, dir := range candidates {
 		if matches, err := filepath.Glob(filepath.Join(dir, "pipeline-job_*.zip")); err == nil && len(matches) > 0 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,7 +19,10 @@ func serve(ctx context.Context, stage *story.Stage, n story.Narrator, stdout io.
 		return err
 	}
 	n.Release("1")
-	if _, err := stage.Release(ctx, "1", nil); err != nil {
+	switch err := stage.First(ctx, n); {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && !errors.Is(err, story.ErrStale): // a pipeline that failed can be looked at, and mended
 		return err
 	}
 	up, sources := "The account is up.", ""

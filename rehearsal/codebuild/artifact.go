@@ -87,6 +87,9 @@ func read(f *zip.File) ([]byte, error) {
 // forward slashes. No file at all is an error, as it is in CodeBuild.
 func pack(src, base string, patterns []string) ([]byte, error) {
 	dir := filepath.Join(src, filepath.FromSlash(base))
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("the build made no directory %q, which buildspec.yml names as base-directory", base)
+	}
 	names, err := matching(dir, patterns)
 	if err != nil {
 		return nil, err

@@ -171,6 +171,9 @@ func (s *Service) download(ctx context.Context, b *build, caller accounts.Caller
 		return Buildspec{}, fmt.Errorf("YAML_FILE_ERROR: read buildspec.yml in the source: %w", errors.Unwrap(err))
 	}
 	spec, err := ParseBuildspec(text)
+	if errors.As(err, &notEmulated{}) {
+		return spec, fmt.Errorf("NotEmulated: %w", err)
+	}
 	if err != nil {
 		return spec, fmt.Errorf("YAML_FILE_ERROR: %w", err)
 	}

@@ -2,6 +2,7 @@ package codebuild
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -96,6 +97,9 @@ func ParseBuildspec(raw []byte) (Buildspec, error) {
 	if err != nil {
 		return Buildspec{}, fmt.Errorf("read buildspec: %w", err)
 	}
+	if f.Version == "0.1" {
+		return Buildspec{}, fmt.Errorf("read buildspec: %w", notEmulated{"version 0.1, only version 0.2"})
+	}
 	if f.Version != "0.2" {
 		return Buildspec{}, fmt.Errorf("read buildspec: the rehearsal runs version 0.2, not %q", f.Version)
 	}
@@ -124,7 +128,37 @@ func decode(raw []byte) (f file, err error) {
 		}
 	}()
 	err = yaml.UnmarshalWithOptions(raw, &f, yaml.DisallowUnknownField())
+	if unknown := (&yaml.UnknownFieldError{}); errors.As(err, &unknown) {
+		if _, name, ok := strings.Cut(unknown.Message, `"`); ok {
+			name, _, _ = strings.Cut(name, `"`)
+			err = refuse(name, unknown.Token.Position.Line)
+		}
+	}
 	return f, err
+}
+
+// notEmulated says that CodeBuild would take what the rehearsal does not. It is no fault of the
+// buildspec.
+type notEmulated struct{ what string }
+
+func (e notEmulated) Error() string {
+	return "the rehearsal does not emulate " + e.what + "; CodeBuild does"
+}
+
+// known are the keys of a buildspec that the rehearsal does not emulate. Source: CodeBuild User Guide,
+// "Build specification reference" (H).
+var known = []string{
+	"run-as", "proxy", "upload-artifacts", "logs", "batch", "reports", // top level
+	"shell", "parameter-store", "exported-variables", "secrets-manager", "git-credential-helper", // env
+	"on-failure", "discard-paths", "exclude-paths", "enable-symlinks", "s3-prefix", "secondary-artifacts",
+	"fast-fail", "build-list", "build-matrix", "build-graph", "build-fanout", "key", "fallback-keys", "action", "steps",
+}
+
+func refuse(name string, line int) error {
+	if slices.Contains(known, name) {
+		return notEmulated{fmt.Sprintf("%q (line %d)", name, line)}
+	}
+	return fmt.Errorf("line %d: unknown key %q", line, name)
 }
 
 func (b *Buildspec) phases(f file) error {
@@ -159,15 +193,15 @@ func (b *Buildspec) artifacts(f file) error {
 	b.Files, b.BaseDir = f.Artifacts.Files, strings.TrimSuffix(f.Artifacts.BaseDir, "/")
 	for _, p := range append([]string{b.BaseDir}, b.Files...) {
 		if strings.HasPrefix(p, "/") || slices.Contains(strings.Split(p, "/"), "..") {
-			return fmt.Errorf("read buildspec: the rehearsal takes artifacts from below the source only, not %q", p)
+			return fmt.Errorf("read buildspec: %w", notEmulated{fmt.Sprintf("artifacts from outside of the source (%q), only from below the source", p)})
 		}
 	}
 	if strings.ContainsAny(b.BaseDir, "*?[$") {
-		return fmt.Errorf("read buildspec: the rehearsal does not emulate patterns in base-directory (%q)", b.BaseDir)
+		return fmt.Errorf("read buildspec: %w", notEmulated{fmt.Sprintf("patterns in base-directory (%q)", b.BaseDir)})
 	}
 	for _, p := range b.Files {
 		if strings.ContainsAny(p, "$[{") {
-			return fmt.Errorf("read buildspec: the rehearsal does not emulate the pattern %q", p)
+			return fmt.Errorf("read buildspec: %w", notEmulated{fmt.Sprintf("the pattern %q", p)})
 		}
 	}
 	return nil

@@ -58,17 +58,19 @@ func TestRefusedBuildspecs(t *testing.T) {
 		{"version 0.1", "version: 0.1\n" + phases, "version 0.2"},
 		{"no version", phases, "version 0.2"},
 		{"no phases", "version: 0.2\n", "at least one phase"},
-		{"unknown key", "version: 0.2\nbatch: {}\n" + phases, "batch"},
+		{"key that is not emulated", "version: 0.2\nbatch: {}\n" + phases, `the rehearsal does not emulate "batch" (line 2); CodeBuild does`},
+		{"unknown key", "version: 0.2\nbatsh: {}\n" + phases, `line 2: unknown key "batsh"`},
+		{"another unknown key", "version: 0.2\nphases: {build: {comands: [a]}}\n", `unknown key "comands"`},
 		{"unknown phase", "version: 0.2\nphases: {test: {commands: [a]}}\n", "test"},
-		{"unknown phase key", "version: 0.2\nphases: {build: {on-failure: ABORT, commands: [a]}}\n", "on-failure"},
-		{"secrets", "version: 0.2\nenv: {secrets-manager: {A: b}}\n" + phases, "secrets-manager"},
+		{"unknown phase key", "version: 0.2\nphases: {build: {on-failure: ABORT, commands: [a]}}\n", `does not emulate "on-failure"`},
+		{"secrets", "version: 0.2\nenv: {secrets-manager: {A: b}}\n" + phases, `does not emulate "secrets-manager"`},
 		{"variable's name", "version: 0.2\nenv: {variables: {A-B: c}}\n" + phases, "A-B"},
 		{"variable's value", "version: 0.2\nenv: {variables: {A: [c]}}\n" + phases, "single value"},
 		{"artifacts without files", "version: 0.2\nartifacts: {base-directory: d}\n" + phases, "artifacts.files"},
 		{"artifacts above", "version: 0.2\nartifacts: {files: ['../x']}\n" + phases, "below the source"},
 		{"artifacts absolute", "version: 0.2\nartifacts: {base-directory: /etc, files: ['*']}\n" + phases, "below the source"},
 		{"base pattern", "version: 0.2\nartifacts: {base-directory: 'd*', files: ['*']}\n" + phases, "patterns"},
-		{"secondary artifacts", "version: 0.2\nartifacts: {secondary-artifacts: {}, files: ['*']}\n" + phases, "secondary-artifacts"},
+		{"secondary artifacts", "version: 0.2\nartifacts: {secondary-artifacts: {}, files: ['*']}\n" + phases, `does not emulate "secondary-artifacts"`},
 		{"not YAML", "version: [", "read buildspec"},
 	} {
 		if _, err := ParseBuildspec([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -136,4 +138,13 @@ func TestQuote(t *testing.T) {
 			t.Fatalf("%q came out as %q: %v", text, out, err)
 		}
 	})
+}
+
+// What the build did not make is named as the buildspec does, not by where it lies on this machine.
+func TestPackWithoutBaseDirectory(t *testing.T) {
+	src := t.TempDir()
+	_, err := pack(src, "out", []string{"**/*"})
+	if err == nil || strings.Contains(err.Error(), src) || !strings.Contains(err.Error(), `the build made no directory "out"`) {
+		t.Errorf("error %v", err)
+	}
 }

@@ -153,6 +153,7 @@ func nodeVersion(ctx context.Context, env []string) (major int, err error) {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", "exec node --version")
 	cmd.Env = env
 	cmd.Dir = os.TempDir()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is not for it
 	out, err := cmd.Output()
 	if err != nil {
 		return 0, fmt.Errorf("find node, which the buildspec asks for: %w", err)

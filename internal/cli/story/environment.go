@@ -53,7 +53,8 @@ func (s *Stage) writeProfiles() error {
 func (s *Stage) environment(account string) map[string]string {
 	root := s.World.Root(account)
 	env := map[string]string{
-		"AWS_ENDPOINT_URL": s.World.URL(), "AWS_ACCESS_KEY_ID": root.AccessKeyID, "AWS_SECRET_ACCESS_KEY": root.SecretAccessKey,
+		// The SDK for Go gets a profile's role without looking at AWS_ENDPOINT_URL.
+		"AWS_ENDPOINT_URL": s.World.URL(), "AWS_ENDPOINT_URL_STS": s.World.URL(), "AWS_ACCESS_KEY_ID": root.AccessKeyID, "AWS_SECRET_ACCESS_KEY": root.SecretAccessKey,
 		"AWS_REGION": Region, "AWS_DEFAULT_REGION": Region, "AWS_PAGER": "",
 		"AWS_CONFIG_FILE": s.profiles(), "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 		"HTTPS_PROXY": s.World.POPs()[0].ProxyURL, "https_proxy": s.World.POPs()[0].ProxyURL,

@@ -1,10 +1,10 @@
 package story
 
 import (
+	"encoding/json"
 	"fmt"
-	"io"
+	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/cloudfront"
@@ -13,57 +13,6 @@ import (
 	"github.com/unstale/unstale/rehearsal/states"
 	"github.com/unstale/unstale/rehearsal/templates"
 )
-
-// Narrator shows a story as it happens. Its zero value shows nothing.
-type Narrator struct{ p *printer }
-
-// printer serialises what the rehearsal's goroutines tell.
-type printer struct {
-	mu    sync.Mutex
-	out   io.Writer
-	color bool
-	began time.Time
-	seen  map[string]bool // what was told in this release
-}
-
-// NewNarrator writes to out, with colours if asked.
-func NewNarrator(out io.Writer, color bool) Narrator {
-	return Narrator{&printer{out: out, color: color, began: time.Now(), seen: map[string]bool{}}}
-}
-
-// The colours mean: bold a heading, dim a detail, green done, red failed, cyan the border.
-const (
-	bold  = "1"
-	dim   = "2"
-	red   = "31"
-	green = "32"
-	amber = "33"
-	cyan  = "36"
-)
-
-func (p *printer) paint(code, text string) string {
-	if !p.color {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-func (n Narrator) line(indent int, format string, args ...any) {
-	if n.p == nil {
-		return
-	}
-	n.p.mu.Lock()
-	defer n.p.mu.Unlock()
-	at := n.p.paint(dim, fmt.Sprintf("%6.2fs", time.Since(n.p.began).Seconds()))
-	_, _ = fmt.Fprintf(n.p.out, "%s %s%s\n", at, strings.Repeat("  ", indent), fmt.Sprintf(format, args...)) // a closed terminal ends the show, not the story
-}
-
-func (n Narrator) paint(code, text string) string {
-	if n.p == nil {
-		return text
-	}
-	return n.p.paint(code, text)
-}
 
 // Title opens the show.
 func (n Narrator) Title(route string) {
@@ -89,7 +38,14 @@ func (n Narrator) Release(release string) {
 func (n Narrator) Viewers(when string, views []View) {
 	n.line(1, "%s", n.paint(bold, "viewers: "+when))
 	for _, v := range views {
-		n.line(2, "%-9s  release %-4s %-22s %s", v.POP, v.Release, v.XCache, n.paint(dim, v.URL))
+		address := v.URL
+		if u, err := url.Parse(v.URL); err == nil && n.p != nil && n.p.Width > 0 {
+			if n.news(u.Host) {
+				n.line(2, "%s", n.paint(dim, "https://"+u.Host))
+			}
+			address = u.EscapedPath()
+		}
+		n.line(2, "%-9s  release %-4s %-22s %s", v.POP, v.Release, v.XCache, n.paint(dim, address))
 	}
 }
 
@@ -107,7 +63,12 @@ func (n Narrator) Event(e journal.Event) {
 			return // the same state again, with a detail more
 		}
 		text := fmt.Sprintf("%-8s %-8s %s", data.Stage, data.Action.Name, n.status(data.Action.Status))
-		if why := data.Action.Message + data.Action.Summary; why != "" && data.Action.Status != codepipeline.InProgress {
+		n.work(data.Action)
+		why := data.Action.Message + data.Action.Summary
+		if data.Action.Status == codepipeline.Failed && n.brief() {
+			why = "" // it is told at the end, with the rest of the explanation
+		}
+		if why != "" && data.Action.Status != codepipeline.InProgress {
 			text += "  " + n.paint(dim, why)
 		}
 		n.line(1, "%s", text)
@@ -156,21 +117,47 @@ func (n Narrator) Call(c journal.Call) {
 		word = n.paint(red, "refused by")
 	}
 	n.line(3, "%s %s", word, c.Statement)
-	if denied && c.Remedy != "" {
-		n.line(3, "add %s", c.Remedy)
+	if denied && !n.brief() {
+		n.remedy(c.Remedy)
 	}
 }
 
-// news says whether key was not told yet in this release.
-func (n Narrator) news(key string) bool {
-	if n.p == nil {
-		return false
+// remedy shows the statement that is missing, as it can be copied.
+func (n Narrator) remedy(remedy string) {
+	start := strings.IndexByte(remedy, '{')
+	if start < 0 {
+		return
 	}
-	n.p.mu.Lock()
-	defer n.p.mu.Unlock()
-	known := n.p.seen[key]
-	n.p.seen[key] = true
-	return !known
+	n.line(3, "add %s", strings.TrimSpace(remedy[:start]))
+	var statement json.RawMessage
+	if json.Unmarshal([]byte(remedy[start:]), &statement) == nil {
+		if indented, err := json.MarshalIndent(statement, "", "  "); err == nil {
+			n.verbatim(4, strings.Split(string(indented), "\n"))
+			return
+		}
+	}
+	n.verbatim(4, []string{remedy[start:]})
+}
+
+// Failed shows why a pipeline's actions failed that say too little of it: what their builds printed.
+func (n Narrator) Failed(p Pipeline) {
+	for _, st := range p.Stages {
+		for _, a := range st.Actions {
+			if len(a.Log) > 0 {
+				n.line(1, "%s", n.paint(bold, "the build's last "+counted(len(a.Log), "line")))
+				n.verbatim(2, a.Log)
+			}
+		}
+	}
+}
+
+// Command shows what a build does now.
+func (n Narrator) Command(command string) {
+	first, more, _ := strings.Cut(strings.TrimSpace(command), "\n")
+	if more != "" {
+		first += " ..."
+	}
+	n.line(2, "%s", n.paint(dim, "$ "+first))
 }
 
 func (n Narrator) status(s string) string {

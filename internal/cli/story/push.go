@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Push commits the site with a release of its own and pushes it to the pipeline account's
@@ -54,6 +55,7 @@ func (s *Stage) git(ctx context.Context, dir string, args ...string) error {
 		"GIT_CONFIG_KEY_1=http.extraHeader",
 		"GIT_CONFIG_VALUE_1=Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)),
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is told to this program, which ends git
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {

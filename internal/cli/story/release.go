@@ -23,6 +23,7 @@ func (s *Stage) Release(ctx context.Context, release string, deployed func()) (c
 	s.mu.Lock()
 	s.watch = w
 	s.mu.Unlock()
+	s.build.forget()
 	if err := s.Push(ctx, release); err != nil {
 		return codepipeline.Execution{}, fmt.Errorf("push release %s: %w", release, err)
 	}

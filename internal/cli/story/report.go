@@ -11,6 +11,7 @@ type Report struct {
 	Route        string         `json:"route"`
 	Pipeline     Pipeline       `json:"pipeline"`
 	Invalidation Invalidation   `json:"invalidation"`
+	Plan         []Plan         `json:"plan"` // one a release
 	Viewer       Viewer         `json:"viewer"`
 	Calls        []journal.Call `json:"calls"`
 	Seconds      float64        `json:"seconds"` // from the first stack to the last look
@@ -20,7 +21,7 @@ type Report struct {
 func NewReport(route string) Report {
 	return Report{
 		Route: route, Pipeline: Pipeline{Stages: []PipelineStage{}}, Invalidation: Invalidation{Items: []string{}},
-		Viewer: Viewer{[]View{}, []View{}, []View{}}, Calls: []journal.Call{},
+		Viewer: Viewer{[]View{}, []View{}, []View{}, []Object{}}, Plan: []Plan{}, Calls: []journal.Call{},
 	}
 }
 
@@ -31,12 +32,15 @@ type Pipeline struct {
 	Stages      []PipelineStage `json:"stages"`
 }
 
-// Viewer is what viewers got, one entry a point of presence: before the release, after it was
-// deployed but not yet invalidated, and at the end.
+// Viewer is what viewers got of the entry page, one entry a point of presence: before the release, after
+// it was deployed but not yet invalidated, and at the end. Objects tells of all the site, one entry
+// for each URL at each point of presence.
 type Viewer struct {
 	Before []View `json:"before"`
 	Stale  []View `json:"stale"`
 	After  []View `json:"after"`
+
+	Objects []Object `json:"objects"`
 }
 
 // Invalidation is the one that the release made.
@@ -60,6 +64,8 @@ type Action struct {
 	Name    string `json:"name"`
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"` // what the action said of itself, or why it failed
+	// Log is the end of what a build printed that failed.
+	Log []string `json:"log,omitempty"`
 }
 
 // elapsed is a duration as seconds, to the millisecond.

@@ -32,56 +32,103 @@ func (s *Stage) Run(ctx context.Context, n Narrator) (Report, error) {
 }
 
 func (s *Stage) run(ctx context.Context, n Narrator, r *Report) error {
-	if err := s.first(ctx, n, r); err != nil {
+	site, err := s.first(ctx, n, r)
+	if err != nil {
 		return err
 	}
 	n.Release("2")
 	var looked error
 	execution, err := s.Release(ctx, "2", func() {
-		r.Viewer.Stale, looked = s.lookBoth(ctx)
+		// Not the deep link: an error's page is cached for a second only, so that release 2 may be there already.
+		r.Viewer.Stale, looked = s.Look(ctx, entry)
 		n.Viewers("release 2 is in the bucket, nothing is invalidated yet", r.Viewer.Stale)
 	})
 	if err := errors.Join(err, looked); err != nil {
 		return err
 	}
-	r.Pipeline = describe(execution)
+	r.Pipeline = s.describe(execution)
+	n.Failed(r.Pipeline)
 	i := s.Invalidation()
 	r.Invalidation = Invalidation{ID: i.ID, DistributionID: i.Distribution, Items: i.Items, Status: i.Status, Reference: i.Reference}
+	if err := s.explain(ctx, n, r, "2", execution); err != nil {
+		return err
+	}
 	if r.Viewer.After, err = s.lookBoth(ctx); err != nil {
 		return err
 	}
 	n.Viewers("after the pipeline ended "+execution.Status, r.Viewer.After)
+	err = s.again(ctx, &site, r.Viewer.After)
+	r.Viewer.Objects = site.list()
+	if err != nil {
+		return err
+	}
+	n.Objects(r.Viewer.Objects)
 	if execution.Status != codepipeline.Succeeded || !allServe(r.Viewer.After, "2") {
 		return fmt.Errorf("%w: the pipeline ended %s", ErrStale, execution.Status)
 	}
 	return nil
 }
 
-// first delivers release 1 and looks at it twice, so that every point of presence has it cached.
-func (s *Stage) first(ctx context.Context, n Narrator, r *Report) error {
+// explain adds to the report what was purged for a release, and why, and shows it.
+func (s *Stage) explain(ctx context.Context, n Narrator, r *Report, release string, e codepipeline.Execution) error {
+	if e.Status != codepipeline.Succeeded {
+		return nil // an action that failed has no variables
+	}
+	p, err := s.plan(ctx, release, e.ID)
+	if err != nil {
+		return err
+	}
+	r.Plan = append(r.Plan, p)
+	n.Plan(p)
+	return nil
+}
+
+// First delivers release 1 and looks at nothing.
+func (s *Stage) First(ctx context.Context, n Narrator) error {
+	r := NewReport(s.options.Route)
+	return s.deliver(ctx, n, &r)
+}
+
+// deliver brings release 1 through the pipeline.
+func (s *Stage) deliver(ctx context.Context, n Narrator, r *Report) error {
 	n.Release("1")
 	execution, err := s.Release(ctx, "1", nil)
 	if err != nil {
 		return err
 	}
 	if execution.Status != codepipeline.Succeeded {
-		r.Pipeline = describe(execution)
+		r.Pipeline = s.describe(execution)
+		n.Failed(r.Pipeline)
 		return fmt.Errorf("%w: the pipeline ended %s with release 1", ErrStale, execution.Status)
 	}
+	return s.explain(ctx, n, r, "1", execution)
+}
+
+// first delivers release 1 and looks at it twice, so that every point of presence has it cached.
+func (s *Stage) first(ctx context.Context, n Narrator, r *Report) (site, error) {
+	if err := s.deliver(ctx, n, r); err != nil {
+		return site{}, err
+	}
+	t, err := s.warm(ctx)
+	if err != nil {
+		return t, err
+	}
+	r.Viewer.Objects = t.list()
 	for range 2 {
 		if r.Viewer.Before, err = s.lookBoth(ctx); err != nil {
-			return err
+			return t, err
 		}
 	}
 	n.Viewers("release 1 is cached", r.Viewer.Before)
+	n.Warmed(r.Viewer.Objects)
 	if !allServe(r.Viewer.Before, "1") {
 		if v := r.Viewer.Before[0]; v.Release == "" {
-			return fmt.Errorf("%w: %s (status %d) tells no release: an element of the page needs data-release=\"...\" with the content of the file RELEASE, by which releases are told apart",
+			return t, fmt.Errorf("%w: %s (status %d) tells no release: an element of the page needs data-release=\"...\" with the content of the file RELEASE, by which releases are told apart",
 				ErrStale, v.URL, v.Status)
 		}
-		return fmt.Errorf("%w: release 1 is not what viewers get", ErrStale)
+		return t, fmt.Errorf("%w: release 1 is not what viewers get", ErrStale)
 	}
-	return nil
+	return t, nil
 }
 
 // lookBoth looks at the entry page from everywhere. The deep link must tell the same release; where it
@@ -103,7 +150,7 @@ func (s *Stage) lookBoth(ctx context.Context) ([]View, error) {
 	return front, nil
 }
 
-func describe(e codepipeline.Execution) Pipeline {
+func (s *Stage) describe(e codepipeline.Execution) Pipeline {
 	p := Pipeline{ExecutionID: e.ID, Status: e.Status}
 	for _, st := range e.Stages {
 		stage := PipelineStage{Name: st.Name, Status: st.Status, Actions: []Action{}}
@@ -112,7 +159,11 @@ func describe(e codepipeline.Execution) Pipeline {
 			if a.Message != "" {
 				message = a.Message
 			}
-			stage.Actions = append(stage.Actions, Action{Name: a.Name, Status: a.Status, Message: message})
+			action := Action{Name: a.Name, Status: a.Status, Message: message}
+			if a.Provider == "CodeBuild" && a.Status == codepipeline.Failed {
+				action.Log = s.build.last()
+			}
+			stage.Actions = append(stage.Actions, action)
 		}
 		p.Stages = append(p.Stages, stage)
 	}

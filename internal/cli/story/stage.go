@@ -43,6 +43,8 @@ type Options struct {
 	Lambdas string // directory with pipeline-job_ARCH.zip and invalidator_ARCH.zip
 	Cache   string // directory that builds may keep downloads in; empty: none
 	Build   io.Writer
+	// Command is told of every command that a build begins with; nil is not.
+	Command func(command string)
 	// Median is how long an invalidation takes until half the points of presence are done. The
 	// rehearsal's functions live in wall time, so it is short. 0 means 1.2 s.
 	Median time.Duration
@@ -69,6 +71,7 @@ type Stage struct {
 	dir      string
 	releases int
 	setUp    float64 // seconds that it took to get here
+	build    *output // of the current build
 
 	mu    sync.Mutex
 	watch *watch // of the current release
@@ -88,7 +91,7 @@ func Set(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the rehearsal's directory: %w", err)
 	}
-	s := &Stage{options: o, stacks: stacks, dir: dir, Outputs: map[string]string{}}
+	s := &Stage{options: o, stacks: stacks, dir: dir, Outputs: map[string]string{}, build: &output{to: o.Build, command: o.Command}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -99,7 +102,7 @@ func (s *Stage) start(ctx context.Context) error {
 	began := time.Now()
 	world := rehearsal.Options{
 		Accounts: accounts(s.options.Route), Region: Region, Dir: filepath.Join(s.dir, "world"),
-		BuildCache: s.options.Cache, BuildOutput: s.options.Build,
+		BuildCache: s.options.Cache, BuildOutput: s.build,
 	}
 	m := s.options.Median
 	// Each point of presence purges at its own moment, around the median.

@@ -12,8 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"time"
-
-	"github.com/unstale/unstale/rehearsal"
 )
 
 // View is what one viewer got from one point of presence. It comes from the HTTP answer alone.
@@ -24,23 +22,21 @@ type View struct {
 	XCache  string `json:"xCache"`
 	POP     string `json:"pop"`
 	Age     int    `json:"age"` // seconds; 0 when the answer has none
+	sum     string // of the content; see sumOf
 }
 
 var dataRelease = regexp.MustCompile(`\bdata-release="([^"]*)"`)
 
 // Look fetches a path of the site at every point of presence, one after the other.
 func (s *Stage) Look(ctx context.Context, path string) ([]View, error) {
-	ca, err := os.ReadFile(s.World.CAFile())
+	eyes, err := s.eyes()
 	if err != nil {
-		return nil, fmt.Errorf("read the rehearsal's CA: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("read the rehearsal's CA: %s holds no certificate", s.World.CAFile())
+		return nil, err
 	}
 	var out []View
-	for _, pop := range s.World.POPs() {
-		v, err := look(ctx, pop, roots, "https://"+s.Outputs["DistributionDomain"]+path)
+	for _, e := range eyes {
+		v, err := e.look(ctx, "https://"+s.Outputs["DistributionDomain"]+path)
+		e.client.CloseIdleConnections()
 		if err != nil {
 			return nil, err
 		}
@@ -49,29 +45,50 @@ func (s *Stage) Look(ctx context.Context, path string) ([]View, error) {
 	return out, nil
 }
 
-func look(ctx context.Context, pop rehearsal.POP, roots *x509.CertPool, address string) (View, error) {
-	proxy, err := url.Parse(pop.ProxyURL)
+// eye is a viewer near one point of presence.
+type eye struct {
+	pop    string
+	client *http.Client
+}
+
+// eyes are new viewers, one a point of presence. Close their idle connections.
+func (s *Stage) eyes() ([]eye, error) {
+	ca, err := os.ReadFile(s.World.CAFile())
 	if err != nil {
-		return View{}, fmt.Errorf("look at %s: %w", address, err)
+		return nil, fmt.Errorf("read the rehearsal's CA: %w", err)
 	}
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}}
-	defer transport.CloseIdleConnections()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("read the rehearsal's CA: %s holds no certificate", s.World.CAFile())
+	}
+	var out []eye
+	for _, pop := range s.World.POPs() {
+		proxy, err := url.Parse(pop.ProxyURL)
+		if err != nil {
+			return nil, fmt.Errorf("find point of presence %s: %w", pop.Name, err)
+		}
+		transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots}}
+		out = append(out, eye{pop.Name, &http.Client{Transport: transport, Timeout: 10 * time.Second}})
+	}
+	return out, nil
+}
+
+func (e eye) look(ctx context.Context, address string) (View, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return View{}, fmt.Errorf("look at %s: %w", address, err)
 	}
-	client := http.Client{Transport: transport, Timeout: 10 * time.Second}
-	resp, err := client.Do(req)
+	resp, err := e.client.Do(req)
 	if err != nil {
-		return View{}, fmt.Errorf("look at %s from %s: %w", address, pop.Name, err)
+		return View{}, fmt.Errorf("look at %s from %s: %w", address, e.pop, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // everything was read, or the error below says so
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return View{}, fmt.Errorf("look at %s from %s: %w", address, pop.Name, err)
+		return View{}, fmt.Errorf("look at %s from %s: %w", address, e.pop, err)
 	}
 	v := View{
-		URL: address, Status: resp.StatusCode, XCache: resp.Header.Get("X-Cache"), POP: resp.Header.Get("X-Amz-Cf-Pop"),
+		URL: address, Status: resp.StatusCode, XCache: resp.Header.Get("X-Cache"), POP: resp.Header.Get("X-Amz-Cf-Pop"), sum: sumOf(body),
 	}
 	v.Age, _ = strconv.Atoi(resp.Header.Get("Age")) // absent on a miss
 	if m := dataRelease.FindSubmatch(body); m != nil {
