@@ -45,14 +45,22 @@ type EvidenceDistribution struct {
 
 // EvidencePlan is why the items are what they are.
 type EvidencePlan struct {
-	Preset     plan.Preset        `json:"preset,omitempty"`
-	Items      []plan.Choice      `json:"items"`
-	Stale      int                `json:"stale"`
-	Collateral int                `json:"collateral"`
-	Bound      int                `json:"bound"`
-	Exact      bool               `json:"exact"`
-	Price      invalidation.Money `json:"price"`   // millionths of a US dollar
-	WaitOut    float64            `json:"waitOut"` // seconds
+	Preset     plan.Preset    `json:"preset,omitempty"` // "": the items were given, or purge everything
+	Items      []EvidenceItem `json:"items"`
+	Stale      int            `json:"stale"`
+	Collateral int            `json:"collateral"`
+	Price      float64        `json:"price"` // US dollars
+	Bound      int            `json:"bound"`
+	Exact      bool           `json:"exact"`
+	WaitOut    float64        `json:"waitOut"` // seconds
+}
+
+// EvidenceItem is one item with its reason, as a plan is printed.
+type EvidenceItem struct {
+	Item       invalidation.Item `json:"item"`
+	Reason     string            `json:"reason"`
+	Covers     int               `json:"covers"`
+	Collateral int               `json:"collateral"`
 }
 
 // EvidenceInvalidation is what CloudFront was asked for; empty where nothing was.
@@ -93,12 +101,12 @@ func (r *Run) Conclude(ctx context.Context, v *purge.Verdict) (uri string) {
 	if planned.Items == nil && r.earlier != nil {
 		planned = *r.earlier
 	}
-	if v.OK() && r.everything(planned) {
-		switch done, err := r.State.Finish(ctx, v.Progress.Distribution, r.Attempt); {
+	if v.OK() && r.at != "" && r.everything(planned) {
+		switch done, err := r.State.Finish(ctx, r.at, r.Attempt); {
 		case err != nil:
 			v.Notes = append(v.Notes, "the release stays pending: "+err.Error())
 		case !done:
-			v.Notes = append(v.Notes, "another release was verified meanwhile: this one stays pending until the next plan covers it")
+			v.Notes = append(v.Notes, "the history changed meanwhile, so this release is not recorded as verified; the next plan covers what caches may hold")
 		}
 	}
 	record := r.evidence(v, planned)
@@ -119,7 +127,7 @@ func (r *Run) Record(p purge.Progress) (uri string) {
 }
 
 func (r *Run) key(p purge.Progress) string {
-	return store.EvidenceKey(r.account(), p.Distribution, r.Attempt, p.Paths, r.Started)
+	return store.EvidenceKey(r.account(), p.Distribution, r.Target.Name, r.Attempt, p.Paths, r.Started)
 }
 
 // account is whose free paths a run uses up. Where the configuration does not say, it is the function's
@@ -138,8 +146,8 @@ func (r *Run) evidence(v *purge.Verdict, p plan.Plan) Evidence {
 		Release: r.Name, Attempt: r.Attempt, Function: r.Function,
 		Distribution: EvidenceDistribution{v.Progress.Distribution, v.Distribution.Domain, v.Distribution.Account},
 		Plan: EvidencePlan{
-			Preset: p.Preset, Items: nonNil(p.Items), Stale: p.Stale, Collateral: p.Collateral, Bound: p.Bound, Exact: p.Exact,
-			Price: p.Price, WaitOut: p.WaitOut.Seconds(),
+			Preset: p.Preset, Items: make([]EvidenceItem, len(p.Items)), Stale: p.Stale, Collateral: p.Collateral,
+			Price: dollars(p.Price), Bound: p.Bound, Exact: p.Exact, WaitOut: p.WaitOut.Seconds(),
 		},
 		Invalidation: EvidenceInvalidation{
 			ID: v.Progress.ID, Reference: v.Progress.Reference, Items: nonNil(v.Items), Status: v.Status, Looks: v.Looks,
@@ -149,6 +157,9 @@ func (r *Run) evidence(v *purge.Verdict, p plan.Plan) Evidence {
 			Started: r.Started.UTC(), Gated: v.Gated.UTC(), Ended: r.Now().UTC(), Completion: v.Took.Seconds(),
 		},
 		Notes: nonNil(v.Notes), Summary: v.String(),
+	}
+	for i, c := range p.Items {
+		e.Plan.Items[i] = EvidenceItem{c.Item, c.Reason, c.Covers, c.Collateral}
 	}
 	e.Viewer.Pages = nonNil(e.Viewer.Pages)
 	if v.Gated.IsZero() {
@@ -162,6 +173,9 @@ func (r *Run) evidence(v *purge.Verdict, p plan.Plan) Evidence {
 	}
 	return e
 }
+
+// dollars is an amount as documents have it.
+func dollars(m invalidation.Money) float64 { return float64(m) / float64(invalidation.Dollar) }
 
 // nonNil makes a list that JSON writes as one.
 func nonNil[T any](list []T) []T {

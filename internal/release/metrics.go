@@ -32,7 +32,7 @@ func (r *Run) Metrics(v purge.Verdict) ([]byte, error) {
 		{"Items", "Count", float64(len(planned.Items))},
 		{"Stale", "Count", float64(planned.Stale)},
 		{"Collateral", "Count", float64(planned.Collateral)},
-		{"PriceDollars", "None", float64(planned.Price) / 1e6},
+		{"PriceDollars", "None", dollars(planned.Price)},
 		{"Seconds", "Seconds", r.Now().Sub(r.Started).Seconds()},
 	}
 	if v.Took > 0 {

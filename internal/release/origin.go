@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/purge"
@@ -21,8 +22,38 @@ func (r *Run) served(d plan.Distribution) purge.Served {
 	}
 	return purge.Served{
 		Origin: origin, Prefix: r.Target.Plans().Prefix, Optional: r.State == nil,
-		Objects: sample(site.Stale(r.Snapshot, r.known.Snapshots...), r.Name, gateway.MaxKeys),
+		Objects: r.sampled(),
 	}
+}
+
+// sampled chooses the objects to look at. Each recorded snapshot has a share of its own in what differs from
+// it: its release will be forgotten once viewers see this one, which is wrong if it was deployed after this one
+// and is served still. Where nothing is known, any object of the release has to be there.
+func (r *Run) sampled() []site.Object {
+	known := r.known.Left
+	if len(r.known.Snapshots) == 0 {
+		known = append([]site.Snapshot{{}}, known...)
+	}
+	var all []site.Object
+	for _, one := range known {
+		all = append(all, sample(site.Stale(r.Snapshot, one), r.Name, gateway.MaxKeys/len(known))...)
+	}
+	byKey := func(a, b site.Object) int { return cmp.Compare(a.Key, b.Key) }
+	slices.SortFunc(all, byKey)
+	return slices.CompactFunc(all, func(a, b site.Object) bool { return a.Key == b.Key })
+}
+
+// site names what the release belongs to in the state: the distribution, unless the target says that it
+// is one of several sites there. Each has a history of its own; in a common one, what is not of the last
+// release would be forgotten.
+func (r *Run) site(d plan.Distribution) string {
+	how := r.Target.Plans()
+	others := slices.ContainsFunc(d.Origins, func(o plan.Origin) bool { return o.Bucket != "" && o.Bucket != how.Bucket })
+	if how.Prefix == "" && (how.Bucket == "" || !others) {
+		return d.ID
+	}
+	origin, _ := r.origin(d)
+	return d.ID + "/" + cmp.Or(how.Bucket, origin.Bucket) + "/" + strings.Trim(how.Prefix, "/")
 }
 
 // origin is the one that holds the release: the named bucket's, or the only bucket's.

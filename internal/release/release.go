@@ -23,10 +23,10 @@ import (
 
 // State is what runs keep for later ones; see store.State.
 type State interface {
-	Begin(ctx context.Context, distribution, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (store.Known, error)
-	Finish(ctx context.Context, distribution, attempt string) (bool, error)
-	Plan(ctx context.Context, distribution, attempt string) (plan.Plan, bool, error)
-	KeepPlan(ctx context.Context, distribution, attempt string, p plan.Plan) (plan.Plan, error)
+	Begin(ctx context.Context, site, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (store.Known, error)
+	Finish(ctx context.Context, site, attempt string) (bool, error)
+	Plan(ctx context.Context, site, attempt string) (plan.Plan, bool, error)
+	KeepPlan(ctx context.Context, site, attempt string, known store.Known, p plan.Plan) (plan.Plan, error)
 	Evidence(ctx context.Context, key string, record any) error
 	Used(ctx context.Context, account string, now time.Time) (int, error)
 	URI(key string) string
@@ -49,8 +49,8 @@ type Release struct {
 // Run is the work on a release in one process. It is for one goroutine.
 type Run struct {
 	Release
+	at      string // the site; "" until prepare is done
 	known   store.Known
-	began   bool       // prepare is done
 	earlier *plan.Plan // the attempt's own; nil: it has none yet
 	used    int        // paths this month
 	counted bool       // used is set
@@ -74,18 +74,19 @@ func (r *Run) Order(until time.Time, saved func(purge.Progress)) purge.Order {
 
 // prepare records the release as pending, before anything is decided, and learns what caches may hold.
 func (r *Run) prepare(ctx context.Context, d plan.Distribution) error {
-	if r.State == nil || r.began {
+	if r.State == nil || r.at != "" {
 		return nil
 	}
-	known, err := r.State.Begin(ctx, d.ID, r.Attempt, r.Name, r.Snapshot, r.Target.Plans().Deletes, r.Now())
+	at := r.site(d)
+	known, err := r.State.Begin(ctx, at, r.Attempt, r.Name, r.Snapshot, r.Target.Plans().Deletes, r.Now())
 	if err != nil {
 		return explained(err)
 	}
-	earlier, found, err := r.State.Plan(ctx, d.ID, r.Attempt)
+	earlier, found, err := r.State.Plan(ctx, at, r.Attempt)
 	if err != nil {
 		return explained(err)
 	}
-	if r.known, r.began = known, true; found {
+	if r.known, r.at = known, at; found {
 		r.earlier = &earlier
 	}
 	return nil
@@ -171,11 +172,11 @@ func (r *Run) count(ctx context.Context) error {
 }
 
 // keep fixes the plan of the attempt.
-func (r *Run) keep(ctx context.Context, d plan.Distribution, p plan.Plan) (plan.Plan, error) {
+func (r *Run) keep(ctx context.Context, _ plan.Distribution, p plan.Plan) (plan.Plan, error) {
 	if r.State == nil || r.earlier != nil {
 		return p, nil
 	}
-	kept, err := r.State.KeepPlan(ctx, d.ID, r.Attempt, p)
+	kept, err := r.State.KeepPlan(ctx, r.at, r.Attempt, r.known, p)
 	if err != nil {
 		return plan.Plan{}, explained(err)
 	}

@@ -2,25 +2,32 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
 	"github.com/unstale/unstale/site"
 )
 
-// The history of a distribution is an index, which is replaced as a whole or not at all, and manifests,
-// which are named after their content and never change:
+// The history of a site is an index, which is replaced as a whole or not at all, and manifests, which are
+// named after their content and never change:
 //
-//	history/DISTRIBUTION/index.json
-//	history/DISTRIBUTION/HASH.manifest
+//	history/SITE/index.json
+//	history/SITE/HASH.manifest
+//
+// SITE is the distribution's ID, and more where several sites share a distribution; manifests and
+// indexes are bound to it.
 //
 // A deployed release is pending from before its plan is made until viewers were seen to get it; then it
 // is the verified one, and those that its plan knew are forgotten. Of two runs that overlap the later
-// one finds another verified release than its plan knew, and stays pending: the next plan covers it.
+// one finds another verified release than its plan knew, and stays pending: the next plan covers it. What a
+// plan knew is kept with the plan, because another process of the same attempt may have made it.
 
 // maxPending is how many pending releases are remembered. With more of them nothing is taken for known,
 // and the next plan purges everything.
@@ -36,58 +43,66 @@ type Deployed struct {
 	At       time.Time `json:"at"`
 }
 
-// Pending is one that was not seen by viewers yet, and what its plan knew.
-type Pending struct {
-	Deployed
-	Base string   `json:"base,omitempty"` // attempt of the verified release; "" when there was none
-	Knew []string `json:"knew,omitempty"` // attempts that were pending
+type index struct {
+	Version  int        `json:"version"`
+	Site     string     `json:"site"`
+	Verified *Deployed  `json:"verified,omitempty"`
+	Pending  []Deployed `json:"pending,omitempty"` // oldest first, and all later than the verified one
 }
 
-type index struct {
-	Version      int       `json:"version"`
-	Distribution string    `json:"distribution"`
-	Verified     *Deployed `json:"verified,omitempty"`
-	Pending      []Pending `json:"pending,omitempty"` // oldest first
+// position is where an attempt is among the pending ones; negative: it is not.
+func (x *index) position(attempt string) int {
+	return slices.IndexFunc(x.Pending, func(d Deployed) bool { return d.Attempt == attempt })
+}
+
+// base is the attempt of the verified release; "" when there is none.
+func (x *index) base() string {
+	if x.Verified == nil {
+		return ""
+	}
+	return x.Verified.Attempt
 }
 
 // Known is what caches may hold before a release is purged.
 type Known struct {
-	// Snapshots are the last verified and every pending one but the release's own, oldest first; none:
-	// nothing is known.
+	// Snapshots are the last verified and every pending one but the release's own, in the order they
+	// were deployed, as far as the order is known, and each once; none: nothing is known.
 	Snapshots []site.Snapshot
 	// Why says why nothing is known, for people; "" when there is no reason to worry.
 	Why string
+
+	// Left is what deploys left in the bucket, whether or not anything is known of the caches.
+	Left []site.Snapshot
+
+	base string   // attempt of the verified release; "" when there is none
+	knew []string // attempts that were pending before this one, and that it surely replaced
 }
 
 // Begin records what a release leaves in the bucket, before its plan is made, and gives what caches may
 // hold besides. release is nil when what was deployed is not known; deletes says that the deploy
 // removed what the release lacks. It may be called again with the same attempt. The time is for people.
-func (s *State) Begin(ctx context.Context, distribution, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (Known, error) {
+func (s *State) Begin(ctx context.Context, of, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (Known, error) {
 	for range tries {
-		x, tag, why, err := s.index(ctx, distribution)
+		x, tag, why, err := s.index(ctx, of)
 		if err != nil {
 			return Known{}, err
 		}
-		known, damage, err := s.known(ctx, x, attempt)
+		known, err := s.known(ctx, x, attempt, func(p site.Snapshot) bool { return replaced(release, p, deletes) })
 		if err != nil {
 			return Known{}, err
 		}
-		if why == "" {
-			why = damage
+		known.Why = cmp.Or(why, known.Why)
+		if x.position(attempt) >= 0 || x.base() == attempt {
+			return known, nil
 		}
-		if slices.ContainsFunc(x.Pending, func(p Pending) bool { return p.Attempt == attempt }) ||
-			x.Verified != nil && x.Verified.Attempt == attempt {
-			return Known{known, why}, nil
+		// One that has a plan was recorded before, and another run's plan covered it, or the history is
+		// lost. Its plan knows nothing of what came since, so it must not become the verified one.
+		if _, planned, err := s.kept(ctx, of, attempt); err != nil || planned {
+			return known, err
 		}
-		mine := Pending{Deployed: Deployed{Release: name, Attempt: attempt, At: now.UTC().Truncate(time.Second)}}
-		if mine.Manifest, err = s.keep(ctx, distribution, name, left(release, known, deletes)); err != nil {
+		mine := Deployed{Release: name, Attempt: attempt, At: now.UTC().Truncate(time.Second)}
+		if mine.Manifest, err = s.keep(ctx, of, name, left(release, known.Left, deletes)); err != nil {
 			return Known{}, err
-		}
-		if x.Verified != nil {
-			mine.Base = x.Verified.Attempt
-		}
-		for _, p := range x.Pending {
-			mine.Knew = append(mine.Knew, p.Attempt)
 		}
 		if x.Pending = append(x.Pending, mine); len(x.Pending) > maxPending {
 			x.Verified, x.Pending = nil, x.Pending[len(x.Pending)-maxPending:]
@@ -96,44 +111,73 @@ func (s *State) Begin(ctx context.Context, distribution, attempt, name string, r
 		if errors.Is(err, errChanged) {
 			continue
 		}
-		return Known{known, why}, err
+		return known, err
 	}
-	return Known{}, s.fail("write", indexKey(distribution), errChanged)
+	return Known{}, s.fail("write", indexKey(of), errChanged)
 }
 
 // left is what a bucket holds after a deploy: beneath what the release has lies what was there before.
+// Where the known snapshots have different things there, it depends on which was deployed last, and
+// pipelines that overlap need not record that in the order in which they deployed. Then nothing is like it.
 func left(release site.Snapshot, known []site.Snapshot, deletes bool) site.Snapshot {
 	if release == nil || deletes || len(known) == 0 {
 		return release
 	}
-	return site.Overlay(known[len(known)-1], release)
+	all := make(site.Snapshot, 0, len(release))
+	for row := range site.Join(release, known...) {
+		switch {
+		case row.New != nil:
+			all = append(all, *row.New)
+		case slices.ContainsFunc(row.Old, func(o *site.Object) bool { return o != nil && !o.Same(*row.Any()) }):
+			all = append(all, site.Object{Key: row.Key, ETag: unlike})
+		default:
+			all = append(all, *row.Any())
+		}
+	}
+	return all
 }
 
-// Finish makes an attempt's release the verified one. It reports false when another one was verified
-// meanwhile: then the release stays pending.
-func (s *State) Finish(ctx context.Context, distribution, attempt string) (bool, error) {
+// replaced reports whether a release that the origin was seen to serve surely was deployed after a pending
+// one, or leaves as much to know of it. It is not sure where the other one has all that the release has, and more.
+func replaced(release, pending site.Snapshot, deletes bool) bool {
+	more := false
+	for row := range site.Join(release, pending) {
+		switch what := row.What(); {
+		case what != site.Unchanged && row.New != nil:
+			return true
+		case what == site.Removed:
+			more = true
+		}
+	}
+	return !more || !deletes
+}
+
+// unlike is a fingerprint that no object has.
+const unlike = "?"
+
+// Finish makes an attempt's release the verified one, and forgets what its plan knew. It reports false
+// when it is not pending any more, or another one was verified meanwhile: then nothing is changed.
+func (s *State) Finish(ctx context.Context, of, attempt string) (bool, error) {
+	plan, planned, err := s.kept(ctx, of, attempt)
+	if err != nil || !planned {
+		return false, err
+	}
 	for range tries {
-		x, tag, _, err := s.index(ctx, distribution)
+		x, tag, _, err := s.index(ctx, of)
 		if err != nil {
 			return false, err
 		}
-		if x.Verified != nil && x.Verified.Attempt == attempt {
+		i := x.position(attempt)
+		switch {
+		case x.base() == attempt:
 			return true, nil
-		}
-		i := slices.IndexFunc(x.Pending, func(p Pending) bool { return p.Attempt == attempt })
-		if i < 0 {
-			return false, nil // another run's plan covered it
-		}
-		mine, base := x.Pending[i], ""
-		if x.Verified != nil {
-			base = x.Verified.Attempt
-		}
-		if base != mine.Base {
+		case i < 0 || x.base() != plan.Base:
 			return false, nil
 		}
-		x.Verified = &mine.Deployed
-		x.Pending = slices.DeleteFunc(x.Pending, func(p Pending) bool {
-			return p.Attempt == attempt || slices.Contains(mine.Knew, p.Attempt)
+		mine := x.Pending[i]
+		x.Verified = &mine
+		x.Pending = slices.DeleteFunc(x.Pending, func(d Deployed) bool {
+			return d.Attempt == attempt || slices.Contains(plan.Knew, d.Attempt)
 		})
 		err = s.write(ctx, x, tag)
 		if errors.Is(err, errChanged) {
@@ -141,39 +185,70 @@ func (s *State) Finish(ctx context.Context, distribution, attempt string) (bool,
 		}
 		return err == nil, err
 	}
-	return false, s.fail("write", indexKey(distribution), errChanged)
+	return false, s.fail("write", indexKey(of), errChanged)
 }
 
 // tries bounds how often an index is written that other runs write as well.
 const tries = 8
 
-func indexKey(distribution string) string { return "history/" + distribution + "/index.json" }
+func indexKey(of string) string { return "history/" + of + "/index.json" }
 
-func manifestKey(distribution, hash string) string {
-	return "history/" + distribution + "/" + hash + ".manifest"
+func manifestKey(of, hash string) string { return "history/" + of + "/" + hash + ".manifest" }
+
+// index reads a site's index. One that is damaged or another's is as if there were none, and why says
+// so: it will be replaced.
+func (s *State) index(ctx context.Context, of string) (x index, tag, why string, err error) {
+	body, tag, err := s.get(ctx, indexKey(of))
+	none := index{Version: indexVersion, Site: of}
+	if err != nil || body == nil {
+		return none, tag, "", err
+	}
+	x, wrong := readIndex(body, of)
+	if wrong != nil {
+		return none, tag, s.URI(indexKey(of)) + ": " + wrong.Error(), nil
+	}
+	return x, tag, "", nil
 }
 
-// index reads a distribution's index. One that is damaged or another's is as if there were none, and
-// why says so: it will be replaced.
-func (s *State) index(ctx context.Context, distribution string) (x index, tag, why string, err error) {
-	none := index{Version: indexVersion, Distribution: distribution}
-	body, tag, err := s.get(ctx, indexKey(distribution))
-	if err != nil || body == nil {
-		return none, "", "", err
-	}
+// readIndex understands an index and says what is wrong with one that is not to be relied on.
+func readIndex(body []byte, of string) (index, error) {
+	var x index
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
-	switch err := dec.Decode(&x); {
-	case err != nil:
-		why = "it is damaged: " + err.Error()
-	case x.Version != indexVersion:
-		why = fmt.Sprintf("it has version %d, not %d", x.Version, indexVersion)
-	case x.Distribution != distribution:
-		why = "it is of distribution " + x.Distribution
-	default:
-		return x, tag, "", nil
+	err := dec.Decode(&x)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("something follows it")
+		}
 	}
-	return none, tag, s.URI(indexKey(distribution)) + ": " + why, nil
+	switch {
+	case x.Version > indexVersion:
+		return index{}, fmt.Errorf("it has format %d, and this unstale knows %d; update unstale", x.Version, indexVersion)
+	case err != nil:
+		return index{}, fmt.Errorf("it is damaged: %w", err)
+	case x.Version != indexVersion:
+		return index{}, errors.New("it is damaged: it tells no version")
+	case x.Site != of:
+		return index{}, fmt.Errorf("it is of %q", x.Site)
+	case len(x.Pending) > maxPending:
+		return index{}, fmt.Errorf("it is damaged: %d releases are pending", len(x.Pending))
+	}
+	seen := map[string]bool{"": true}
+	for _, d := range x.deployed() {
+		if hash, err := hex.DecodeString(d.Manifest); seen[d.Attempt] || err != nil || len(hash) != sumLength && len(hash) != 0 {
+			return index{}, fmt.Errorf("it is damaged: attempt %q with manifest %q", d.Attempt, d.Manifest)
+		}
+		seen[d.Attempt] = true
+	}
+	return x, nil
+}
+
+// deployed lists the verified release and the pending ones.
+func (x *index) deployed() []Deployed {
+	if x.Verified == nil {
+		return x.Pending
+	}
+	return append([]Deployed{*x.Verified}, x.Pending...)
 }
 
 func (s *State) write(ctx context.Context, x index, tag string) error {
@@ -181,52 +256,75 @@ func (s *State) write(ctx context.Context, x index, tag string) error {
 	if err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}
-	return s.put(ctx, indexKey(x.Distribution), body, tag, tag == "")
+	return s.put(ctx, indexKey(x.Site), body, tag, tag == "")
 }
 
 // known reads the snapshots of an index but an attempt's own. Where one is missing or damaged nothing is
-// known, and damage says so.
-func (s *State) known(ctx context.Context, x index, attempt string) (all []site.Snapshot, damage string, err error) {
-	if x.Verified == nil {
-		return nil, "", nil
+// known, and Why says so. Without a verified release nothing is known either, but what pending ones left in
+// the bucket is.
+func (s *State) known(ctx context.Context, x index, attempt string, replaced func(site.Snapshot) bool) (Known, error) {
+	known := Known{base: x.base()}
+	for _, d := range x.Pending {
+		if d.Attempt == attempt {
+			break
+		}
+		known.knew = append(known.knew, d.Attempt)
 	}
-	deployed := []Deployed{*x.Verified}
-	for _, p := range x.Pending {
-		deployed = append(deployed, p.Deployed)
-	}
-	read := map[string]bool{}
-	for _, d := range deployed {
-		if d.Attempt == attempt || read[d.Manifest] {
+	var hashes []string // the last deployed one last: that is what lies in the bucket
+	for _, d := range x.deployed() {
+		if d.Attempt == attempt {
 			continue
 		}
-		if read[d.Manifest] = true; d.Manifest == "" {
-			return nil, fmt.Sprintf("what release %q deployed is not known", d.Release), nil
+		if known.Why == "" && d.Manifest == "" {
+			known.Why = fmt.Sprintf("what release %q deployed is not known", d.Release)
 		}
-		key := manifestKey(x.Distribution, d.Manifest)
-		body, _, err := s.get(ctx, key)
-		if err != nil {
-			return nil, "", err
-		}
-		if body == nil {
-			return nil, s.URI(key) + " is missing", nil
-		}
-		m, err := site.Decode(body, x.Distribution)
-		if err != nil {
-			return nil, fmt.Sprintf("%s: %v", s.URI(key), err), nil
-		}
-		all = append(all, m.Snapshot)
+		hashes = append(slices.DeleteFunc(hashes, func(h string) bool { return h == d.Manifest }), d.Manifest)
 	}
-	return all, "", nil
+	if known.Why != "" {
+		return known, nil
+	}
+	for _, hash := range hashes {
+		one, why, err := s.manifest(ctx, x.Site, hash)
+		if err != nil || why != "" {
+			known.Why, known.Left = why, nil
+			return known, err
+		}
+		known.Left = append(known.Left, one)
+		if !replaced(one) {
+			known.knew = slices.DeleteFunc(known.knew, func(attempt string) bool { return x.Pending[x.position(attempt)].Manifest == hash })
+		}
+	}
+	if x.Verified != nil {
+		known.Snapshots = known.Left
+	}
+	return known, nil
+}
+
+// manifest reads a snapshot; why says what is wrong with it.
+func (s *State) manifest(ctx context.Context, of, hash string) (_ site.Snapshot, why string, err error) {
+	key := manifestKey(of, hash)
+	body, _, err := s.get(ctx, key)
+	if err != nil {
+		return nil, "", err
+	}
+	if body == nil {
+		return nil, s.URI(key) + " is missing", nil
+	}
+	m, err := site.Decode(body, of)
+	if err != nil {
+		return nil, fmt.Sprintf("%s: %v", s.URI(key), err), nil
+	}
+	return m.Snapshot, "", nil
 }
 
 // keep writes a manifest and gives its hash, "" for a release that is not known.
-func (s *State) keep(ctx context.Context, distribution, name string, snapshot site.Snapshot) (string, error) {
+func (s *State) keep(ctx context.Context, of, name string, snapshot site.Snapshot) (string, error) {
 	if snapshot == nil {
 		return "", nil
 	}
-	body := site.Manifest{Distribution: distribution, Release: name, Snapshot: snapshot}.Encode()
+	body := site.Manifest{Distribution: of, Release: name, Snapshot: snapshot}.Encode()
 	hash := sumOf(body)
-	err := s.put(ctx, manifestKey(distribution, hash), body, "", true)
+	err := s.put(ctx, manifestKey(of, hash), body, "", true)
 	if errors.Is(err, errChanged) {
 		err = nil // it is there already
 	}

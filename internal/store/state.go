@@ -134,8 +134,11 @@ func plain(err error) error {
 	return err
 }
 
+// sumLength is how many bytes of a SHA-256 name content.
+const sumLength = 16
+
 // sumOf names content.
 func sumOf(content []byte) string {
 	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:sumLength])
 }
