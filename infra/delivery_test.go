@@ -2,6 +2,7 @@ package infra
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -95,8 +96,26 @@ func TestFunctionsWriteToALogThatEnds(t *testing.T) {
 	}
 }
 
+// The fallback is cached for CloudFront's default unless a deployment says otherwise.
+func TestFallbackIsCachedAsLongAsSaid(t *testing.T) {
+	for _, name := range []string{"delivery-assume", "delivery-relay", "delivery-direct", "delivery-states", "same-account"} {
+		for seconds, pairs := range map[string][]string{"10": nil, "1": {"ErrorCachingSeconds", "1"}} {
+			made, _ := render(t, name, with(given(t, name), pairs...))
+			for i := range 2 {
+				if got := at(t, made["SiteDistribution"].Properties, "DistributionConfig", "CustomErrorResponses", i, "ErrorCachingMinTTL"); got != seconds {
+					t.Errorf("%s with %v: fallback %d is cached for %v s, want %s", name, pairs, i, got, seconds)
+				}
+			}
+		}
+		if p := load(t, name).Parameters["ErrorCachingSeconds"]; p.Type != "Number" {
+			t.Errorf("%s: ErrorCachingSeconds is a %s", name, p.Type)
+		}
+	}
+}
+
 func TestSiteIsPrivateAndFallsBack(t *testing.T) {
 	made, _ := render(t, "delivery-relay", given(t, "delivery-relay"))
+	seconds := strconv.Itoa(errorCachingSeconds) // as CloudFormation hands on a parameter
 	config := at(t, made["SiteDistribution"].Properties, "DistributionConfig")
 	if at(t, config, "DefaultRootObject") != "index.html" || at(t, config, "HttpVersion") != "http2and3" {
 		t.Errorf("distribution %v", config)
@@ -107,7 +126,7 @@ func TestSiteIsPrivateAndFallsBack(t *testing.T) {
 	}
 	for i, code := range []float64{403, 404} {
 		want := map[string]any{
-			"ErrorCode": code, "ResponseCode": 200.0, "ResponsePagePath": "/index.html", "ErrorCachingMinTTL": float64(errorCachingSeconds),
+			"ErrorCode": code, "ResponseCode": 200.0, "ResponsePagePath": "/index.html", "ErrorCachingMinTTL": seconds,
 		}
 		if got := at(t, config, "CustomErrorResponses", i); !reflect.DeepEqual(got, want) {
 			t.Errorf("fallback %v, want %v", got, want)

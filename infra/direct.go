@@ -23,15 +23,16 @@ func newDirectTarget(c constructs.Construct, what string, props TargetProps) Tar
 		AssumeRolePolicyDocument: assumedBy("LambdaAssumes", "lambda.amazonaws.com"),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
 			PolicyName: jsii.String("job"),
-			PolicyDocument: document(append(readsSite(props.SiteBucketARN, props.hasSite),
+			PolicyDocument: document(
 				invalidates(props.Distribution, watched),
 				statement{
 					sid: "AssumeCallbackRole", actions: []string{"sts:AssumeRole"}, resources: []string{props.CallbackRoleARN},
 				},
 				writeOwnLog(*log.AttrArn()),
-			)...),
+			),
 		}},
 	})
+	props.lookAtSite(c, role)
 	state := newState(c, props.Name, *role.AttrArn())
 	attach(c, "StatePolicy", role, "state", nil, keepsState(state)...)
 	function := newJob(c, job{

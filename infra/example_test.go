@@ -29,6 +29,7 @@ func Example() {
 
 	infra.NewTarget(stack("ShopDelivery", "222222222222"), "Target", infra.TargetProps{
 		Name: "shop", Distribution: "E2EXAMPLE", PipelineAccount: "111111111111", ExternalID: "shop-7f3a9c",
+		SiteBucketARN: "arn:aws:s3:::shop-site",
 	})
 
 	pipeline := stack("ShopPipeline", "111111111111")

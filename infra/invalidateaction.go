@@ -32,8 +32,8 @@ type InvalidateActionProps struct {
 	ExternalID string
 	// InvalidatorARN is the alias of the invalidator, the one function that the job function may invoke. [Relay].
 	InvalidatorARN string
-	// SiteBucketARN is the bucket that the distribution reads: nothing is purged before it holds the release. [SameAccount];
-	// elsewhere [TargetProps] has it.
+	// SiteBucketARN is the bucket that the distribution reads, whose objects the job function may then read: nothing is purged
+	// before it holds the release. Empty: the release fails, naming the grant. [SameAccount]; elsewhere [TargetProps] has it.
 	SiteBucketARN string
 	// FunctionName is the job function of the delivery account; default NAME-job. [Direct].
 	FunctionName string
@@ -63,13 +63,14 @@ type InvalidateAction struct {
 //
 //   - [Assume]: the job function, which may assume the target's purge role.
 //   - [Relay]: the job function, which may invoke the target's invalidator.
-//   - [SameAccount]: the job function, which may invalidate the distribution.
+//   - [SameAccount]: the job function, which may invalidate the distribution and read SiteBucketARN.
 //   - [Direct]: the callback role, through which the target's job function may answer jobs.
 //   - [States]: the state machine, which may take on the target's purge role.
 //
-// Job functions may also answer jobs, write their log, and keep in a bucket of their own what was deployed. Targets are part of the function's or the machine's own
-// configuration: who may edit the pipeline selects among them and gains no other. It panics, as CDK's constructs do, where a
-// property that the route needs is missing, and see [requireEnvironment].
+// Job functions may also answer jobs, write their log, and keep in a bucket of their own, which nobody else can write, what
+// was deployed. Targets are part of the function's or the machine's own configuration: who may edit the pipeline selects
+// among them and gains no other. It panics, as CDK's constructs do, where a property that the route needs is missing, and
+// see [requireEnvironment].
 func NewInvalidateAction(scope constructs.Construct, id string, props InvalidateActionProps) InvalidateAction {
 	what := "invalidate action " + id
 	requireEnvironment(scope, what)
@@ -145,7 +146,7 @@ func (p InvalidateActionProps) crossing(what string) (targets string, power []st
 			[]statement{assumePurgeRole(p.RoleARN)}
 	default:
 		return sameAccountTarget(p.TargetName, p.Distribution),
-			append(readsSite(p.SiteBucketARN, nil), invalidates(p.Distribution, watched))
+			append(readsSite(p.SiteBucketARN), invalidates(p.Distribution, watched))
 	}
 }
 

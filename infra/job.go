@@ -1,7 +1,6 @@
 package infra
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -27,7 +26,9 @@ func newJobLog(c constructs.Construct, name string) awslogs.CfnLogGroup {
 }
 
 func newJob(c constructs.Construct, j job, log awslogs.CfnLogGroup) awslambda.CfnFunction {
-	environment := map[string]string{"UNSTALE_TARGETS": j.targets, "UNSTALE_MEDIAN": firstOf(j.median, defaultMedian), "UNSTALE_STATE": j.state}
+	environment := map[string]string{
+		"UNSTALE_TARGETS": j.targets, "UNSTALE_MEDIAN": firstOf(j.median, defaultMedian), "UNSTALE_STATE": j.state,
+	}
 	if j.callbackRole != "" {
 		environment["UNSTALE_CALLBACK_ROLE"] = j.callbackRole
 	}
@@ -64,14 +65,12 @@ var watched = []string{
 }
 
 // readsSite lets a role look whether a site's bucket holds a release before it is purged. bucketARN is empty where there is
-// no bucket to look at; condition, which may be nil, says so at deployment.
-func readsSite(bucketARN string, condition awscdk.CfnCondition) []statement {
+// no bucket to look at.
+func readsSite(bucketARN string) []statement {
 	if bucketARN == "" {
 		return nil
 	}
-	return []statement{{
-		sid: "ReadSite", actions: []string{"s3:GetObject"}, resources: []string{bucketARN + "/*"}, onlyIf: condition,
-	}}
+	return []statement{{sid: "ReadSite", actions: []string{"s3:GetObject"}, resources: []string{bucketARN + "/*"}}}
 }
 
 // invalidates lets a role do actions to one distribution of its own account. Distributions have no resource policy, so this

@@ -81,7 +81,7 @@ func TestOwnPipelineRunsTheStateMachine(t *testing.T) {
 func TestOwnJobReachesWhatItsListsName(t *testing.T) {
 	lists := []string{
 		"AssumableRoleArns", "arn:aws:iam::222222222222:role/a-purge, arn:aws:iam::444444444444:role/b-purge",
-		"InvocableFunctionArns", "arn:f", "DistributionArns", "arn:d",
+		"InvocableFunctionArns", "arn:f", "DistributionArns", "arn:d", "SiteObjectArns", "arn:aws:s3:::a/*,arn:aws:s3:::b/*",
 	}
 	made, _ := render(t, "pipeline-job", with(given(t, "pipeline-job"), lists...))
 	for _, c := range []struct {
@@ -91,6 +91,7 @@ func TestOwnJobReachesWhatItsListsName(t *testing.T) {
 		{"JobAssumePolicy", "AssumePurgeRole", []any{"arn:aws:iam::222222222222:role/a-purge", "arn:aws:iam::444444444444:role/b-purge"}},
 		{"JobInvokePolicy", "InvokeInvalidator", []any{"arn:f"}},
 		{"JobInvalidatePolicy", "InvalidateDistribution", []any{"arn:d"}},
+		{"JobReadPolicy", "ReadSite", []any{"arn:aws:s3:::a/*", "arn:aws:s3:::b/*"}},
 	} {
 		if got := statementOf(t, made[c.policy], c.sid).Resource; !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s covers %v, want %v", c.policy, got, c.want)

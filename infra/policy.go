@@ -14,17 +14,12 @@ type statement struct {
 	actions   []string
 	resources []string
 	when      map[string]map[string]any
-	onlyIf    awscdk.CfnCondition // nil: always there
 }
 
 // document renders a policy. Trust policies have no resources: the role itself is the resource.
 func document(statements ...statement) map[string]any {
 	rendered := make([]any, 0, len(statements))
 	for _, s := range statements {
-		if s.onlyIf != nil {
-			rendered = append(rendered, awscdk.Fn_ConditionIf(s.onlyIf.LogicalId(), s.render(), *awscdk.Aws_NO_VALUE()))
-			continue
-		}
 		rendered = append(rendered, s.render())
 	}
 	return map[string]any{"Version": "2012-10-17", "Statement": rendered}

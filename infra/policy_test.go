@@ -247,7 +247,8 @@ func TestEveryBucketDeniesPlainHTTP(t *testing.T) {
 			t.Errorf("%s: first statement is %+v", p, s)
 		}
 	}
-	if want := 1 + 4 + 2; buckets != want { // base; each delivery template; both in one account
+	// Base; each delivery template; both in one account; and beside each job function its state.
+	if want := 1 + 4 + 2 + 5; buckets != want {
 		t.Errorf("%d bucket policies, want %d", buckets, want)
 	}
 }

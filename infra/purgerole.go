@@ -9,8 +9,16 @@ import (
 func newAssumeTarget(c constructs.Construct, what string, props TargetProps) Target {
 	demand(what, Assume, need{"PipelineAccount", props.PipelineAccount}, need{"ExternalID", props.ExternalID})
 	checkExternalID(what, props.ExternalID)
-	return newPurgeRole(c, props, "JobRoleAssumes", props.JobRoleARN, props.ExternalID,
-		append([]statement{invalidates(props.Distribution, watched)}, readsSite(props.SiteBucketARN, props.hasSite)...))
+	role := newPurgeRole(c, props, "JobRoleAssumes", props.JobRoleARN, props.ExternalID, watched)
+	props.lookAtSite(c, role)
+	return Target{Construct: c, RoleARN: *role.AttrArn()}
+}
+
+// lookAtSite lets a role of the target read the site's bucket, where there is one.
+func (p TargetProps) lookAtSite(c constructs.Construct, role awsiam.CfnRole) {
+	if p.SiteBucketARN != "" {
+		attach(c, "SitePolicy", role, "site", p.hasSite, readsSite(p.SiteBucketARN)...)
+	}
 }
 
 // newStatesTarget: for task credentials Step Functions presents the state machine's ARN as external ID (Step Functions
@@ -18,24 +26,24 @@ func newAssumeTarget(c constructs.Construct, what string, props TargetProps) Tar
 // machine creates and looks; it neither reads the distribution nor lists.
 func newStatesTarget(c constructs.Construct, what string, props TargetProps) Target {
 	demand(what, States, need{"PipelineAccount", props.PipelineAccount})
-	return newPurgeRole(c, props, "MachineRoleAssumes", props.MachineRoleARN, props.MachineARN,
-		[]statement{invalidates(props.Distribution, []string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"})})
+	role := newPurgeRole(c, props, "MachineRoleAssumes", props.MachineRoleARN, props.MachineARN,
+		[]string{"cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"})
+	return Target{Construct: c, RoleARN: *role.AttrArn()}
 }
 
 // newPurgeRole makes the role that the other account takes on. It lists the one distribution itself: a session policy is
 // the caller's choice and only narrows further.
-func newPurgeRole(c constructs.Construct, props TargetProps, sid, caller, externalID string, power []statement) Target {
+func newPurgeRole(c constructs.Construct, props TargetProps, sid, caller, externalID string, actions []string) awsiam.CfnRole {
 	when := onlyRole(caller)
 	when["StringEquals"] = map[string]any{"sts:ExternalId": externalID}
-	role := awsiam.NewCfnRole(c, jsii.String("Role"), &awsiam.CfnRoleProps{
+	return awsiam.NewCfnRole(c, jsii.String("Role"), &awsiam.CfnRoleProps{
 		RoleName:    jsii.String(props.Name + "-purge"),
 		Description: jsii.String("What the pipeline account may do here: invalidate one distribution"),
 		AssumeRolePolicyDocument: document(statement{
 			sid: sid, principal: accountRoot(props.PipelineAccount), actions: []string{"sts:AssumeRole"}, when: when,
 		}),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
-			PolicyName: jsii.String("invalidate"), PolicyDocument: document(power...),
+			PolicyName: jsii.String("invalidate"), PolicyDocument: document(invalidates(props.Distribution, actions)),
 		}},
 	})
-	return Target{Construct: c, RoleARN: *role.AttrArn()}
 }

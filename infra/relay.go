@@ -44,11 +44,11 @@ func newInvalidator(c constructs.Construct, props TargetProps, log awslogs.CfnLo
 		Description:              jsii.String("What the invalidator may do: invalidate one distribution"),
 		AssumeRolePolicyDocument: assumedBy("LambdaAssumes", "lambda.amazonaws.com"),
 		Policies: []*awsiam.CfnRole_PolicyProperty{{
-			PolicyName: jsii.String("invalidate"),
-			PolicyDocument: document(append(readsSite(props.SiteBucketARN, props.hasSite),
-				invalidates(props.Distribution, watched), writeOwnLog(*log.AttrArn()))...),
+			PolicyName:     jsii.String("invalidate"),
+			PolicyDocument: document(invalidates(props.Distribution, watched), writeOwnLog(*log.AttrArn())),
 		}},
 	})
+	props.lookAtSite(c, role)
 	return newFunction(c, invalidatorProgram(props, *role.AttrArn()), log)
 }
 

@@ -174,14 +174,14 @@ func TestJobFunctionHasItsTargetsInItsOwnConfiguration(t *testing.T) {
 		if want := map[string]map[string]string{"shop": c.target}; !reflect.DeepEqual(targets, want) {
 			t.Errorf("%s: targets %v, want %v", c.template, targets, want)
 		}
-		want := []string{"UNSTALE_MEDIAN", "UNSTALE_TARGETS"}
+		want := []string{"UNSTALE_MEDIAN", "UNSTALE_STATE", "UNSTALE_TARGETS"}
 		if c.callback != "" {
 			want = slices.Insert(want, 0, "UNSTALE_CALLBACK_ROLE")
 			if variables["UNSTALE_CALLBACK_ROLE"] != c.callback {
 				t.Errorf("%s: answers through %v", c.template, variables["UNSTALE_CALLBACK_ROLE"])
 			}
 		}
-		if got := slices.Sorted(maps.Keys(variables)); !slices.Equal(got, want) || variables["UNSTALE_MEDIAN"] != "250ms" {
+		if got := slices.Sorted(maps.Keys(variables)); !slices.Equal(got, want) || variables["UNSTALE_MEDIAN"] != "250ms" || variables["UNSTALE_STATE"] != "<JobStateBucket>" {
 			t.Errorf("%s: environment %v", c.template, variables)
 		}
 		retries := made["JobRetries"].Properties

@@ -52,9 +52,10 @@ const (
 	pipelineResources = " Pipeline PipelineBuildLog PipelineBuildProject PipelineBuildRole PipelinePolicy PipelineRepository" +
 		" PipelineStartRole PipelineStartRule"
 	artifactResources    = "ArtifactsBucket ArtifactsBucketPolicy ArtifactsKey ArtifactsKeyAlias"
-	jobResources         = "JobFunction JobLog JobPolicy JobRetries"
+	stateResources       = " JobStateBucket JobStateBucketPolicy"
+	jobResources         = "JobFunction JobLog JobPolicy JobRetries" + stateResources
 	invalidatorResources = "InvalidatorAlias InvalidatorFunction InvalidatorLog InvalidatorPermission InvalidatorRole InvalidatorVersion"
-	directResources      = "JobActionRole JobFunction JobLog JobRetries JobRole"
+	directResources      = "JobActionRole JobFunction JobLog JobRetries JobRole JobStatePolicy" + stateResources
 )
 
 func TestWhatEachDeploymentMakes(t *testing.T) {
@@ -70,14 +71,14 @@ func TestWhatEachDeploymentMakes(t *testing.T) {
 		{"pipeline-base", []string{"Route", "relay"}, artifactResources + " JobRole PipelineRole"},
 		{"pipeline-base", []string{"Route", "direct"}, artifactResources + " CallbackRole PipelineRole"},
 		{"pipeline-base", []string{"Route", "states"}, artifactResources + " MachineRole PipelineRole"},
-		{"delivery-assume", nil, "DeployRole PurgeRole" + siteResources},
-		{"delivery-assume", noPipeline, "PurgeRole" + siteResources},
+		{"delivery-assume", nil, "DeployRole PurgeRole PurgeSitePolicy" + siteResources},
+		{"delivery-assume", noPipeline, "PurgeRole PurgeSitePolicy" + siteResources},
 		{"delivery-assume", noSite, "PurgeRole"},
-		{"delivery-relay", nil, "DeployRole " + invalidatorResources + siteResources},
-		{"delivery-relay", noPipeline, invalidatorResources + siteResources},
-		{"delivery-relay", ownSite, "DeployRole " + invalidatorResources},
+		{"delivery-relay", nil, "DeployRole InvalidatorSitePolicy " + invalidatorResources + siteResources},
+		{"delivery-relay", noPipeline, "InvalidatorSitePolicy " + invalidatorResources + siteResources},
+		{"delivery-relay", ownSite, "DeployRole InvalidatorSitePolicy " + invalidatorResources},
 		{"delivery-relay", noSite, invalidatorResources},
-		{"delivery-direct", nil, "DeployRole " + directResources + siteResources},
+		{"delivery-direct", nil, "DeployRole JobSitePolicy " + directResources + siteResources},
 		{"delivery-direct", noSite, directResources},
 		{"delivery-states", nil, "DeployRole PurgeRole" + siteResources},
 		{"delivery-states", ownSite, "DeployRole PurgeRole"},
@@ -90,6 +91,7 @@ func TestWhatEachDeploymentMakes(t *testing.T) {
 		{"pipeline-job", []string{"AssumableRoleArns", "arn:a, arn:b"}, "JobAssumePolicy " + jobResources + " JobRole"},
 		{"pipeline-job", []string{"InvocableFunctionArns", "arn:a"}, "JobInvokePolicy " + jobResources + " JobRole"},
 		{"pipeline-job", []string{"DistributionArns", "arn:a"}, "JobInvalidatePolicy " + jobResources + " JobRole"},
+		{"pipeline-job", []string{"SiteObjectArns", "arn:a"}, "JobReadPolicy " + jobResources + " JobRole"},
 		{"pipeline-machine", nil, "PurgeMachine PurgePolicy PurgeRole"},
 		{"pipeline-callback", nil, "CallbackRole"},
 	} {

@@ -8,8 +8,7 @@ import (
 
 // newState makes the bucket in which the job function keeps what later releases have to know: what was deployed, what was
 // planned, and what came of it. Whoever could write there could make a purge leave something out, so nobody but the job's
-// role may, whatever other policies say. It is versioned,
-// for whoever has to look back.
+// role may, whatever other policies say. It is versioned, for whoever has to look back.
 func newState(c constructs.Construct, name, roleARN string) awss3.CfnBucket {
 	c = constructs.NewConstruct(c, jsii.String("State"))
 	bucket := newPrivateBucket(c, name, "state", &awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{

@@ -35,10 +35,11 @@ type TargetProps struct {
 	// ArtifactBucketARN and ArtifactKeyARN are what the action role may read: the release. [Direct] needs them. The
 	// bucket's and the key's own policies must admit the action role as well, see [NewArtifacts].
 	ArtifactBucketARN, ArtifactKeyARN string
-	// SiteBucketARN is the bucket that the distribution reads, where one is to be looked at: then nothing is purged before
-	// it holds the release. hasSite says at deployment whether there is one. Not for [States].
+	// SiteBucketARN is the bucket that the distribution reads, whose objects the purging role may then read: nothing is purged
+	// before it holds the release. Empty: a release that is planned fails, naming the grant, unless the distribution reads no
+	// bucket. Not for [States].
 	SiteBucketARN string
-	hasSite       awscdk.CfnCondition
+	hasSite       awscdk.CfnCondition // says at deployment whether there is such a bucket; nil: there is
 
 	TargetName string // [Direct]: name that UserParameters select the target by; default "site"
 	Median     string // [Direct]: see [InvalidateActionProps]
@@ -66,7 +67,8 @@ type Target struct {
 //   - [Direct]: the job function, whose role lists the distribution, and the role with which CodePipeline invokes it.
 //   - [States]: a role that lists the distribution, trusts MachineRoleARN and asks for MachineARN.
 //
-// It panics, as CDK's constructs do, where a property that the route needs is missing, and see [requireEnvironment].
+// With all but [States] that role may also read the objects of SiteBucketARN, and nothing else. The job function of [Direct]
+// keeps in a bucket of its own, which nobody else can write, what was deployed. NewTarget panics, as CDK's constructs do, where a property that the route needs is missing, and see [requireEnvironment].
 func NewTarget(scope constructs.Construct, id string, props TargetProps) Target {
 	what := "target " + id
 	requireEnvironment(scope, what)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/unstale/unstale/examples/static"
 	"github.com/unstale/unstale/internal/cli/story"
 )
 
@@ -113,6 +114,21 @@ func set(t *testing.T, o story.Options) *story.Stage {
 	t.Cleanup(func() {
 		if err := stage.Close(); err != nil {
 			t.Errorf("close the stage: %v", err)
+		}
+	})
+	return stage
+}
+
+// empty is two accounts with nothing in them.
+func empty(t *testing.T) *story.Stage {
+	t.Helper()
+	stage, err := story.Set(t.Context(), story.Options{Route: "assume", Source: static.Files, Empty: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stage.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 	return stage

@@ -11,9 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -80,7 +77,7 @@ the command line is wrong.`,
 	flags.StringVar(&f.pipelineProfile, "pipeline-profile", "", "AWS profile of the pipeline account (default: the environment's credentials)")
 	flags.StringVar(&f.deliveryProfile, "delivery-profile", "", "AWS profile of the account of the site; needed unless the route is same-account")
 	flags.StringVar(&f.region, "region", "", "region of both accounts' stacks (default: the profiles')")
-	flags.StringVar(&f.code, "code", "", "directory or archive with the Lambda zips (default: where make lambdas puts them, or beside this program)")
+	flags.StringVar(&f.code, "code", "", "directory or archive with the Lambda zips (default: beside this program, or where make lambdas puts them)")
 	flags.StringArrayVar(&f.parameters, "param", nil, "template parameter, NAME=VALUE (repeatable); unstale template lists the templates")
 	flags.BoolVar(&f.ownPipeline, "own-pipeline", false, "make no pipeline, only what an existing one needs")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
@@ -104,11 +101,11 @@ func deployRoute(ctx context.Context, route string, f deployFlags, stdin io.Read
 	case route != "same-account" && f.deliveryProfile == "":
 		return usage{withTry(fmt.Errorf("route %s needs the account of the site", route), "--delivery-profile, with a profile of ~/.aws/config")}
 	}
-	if o.Pipeline, err = profile(ctx, f.pipelineProfile, f.region); err != nil {
+	if o.Pipeline, err = loadRegional(ctx, f.pipelineProfile, f.region); err != nil {
 		return err
 	}
 	if route != "same-account" {
-		if o.Delivery, err = profile(ctx, f.deliveryProfile, f.region); err != nil {
+		if o.Delivery, err = loadRegional(ctx, f.deliveryProfile, f.region); err != nil {
 			return err
 		}
 	}
@@ -158,26 +155,6 @@ func explain(err error, f deployFlags) error {
 		return withTry(err, "the same command again, once the cause is gone; it goes on with what is left")
 	}
 	return withTry(err, "the same command again, once the cause is gone; what is done already is left alone")
-}
-
-// profile reads a profile, or the environment, as the AWS CLI does.
-func profile(ctx context.Context, name, region string) (aws.Config, error) {
-	// What the SDK would log are its thoughts on connections; its errors are returned.
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
-	if name != "" {
-		options = append(options, config.WithSharedConfigProfile(name))
-	}
-	if region != "" {
-		options = append(options, config.WithRegion(region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return cfg, usage{withTry(fmt.Errorf("read profile %s: %w", cmp.Or(name, "default"), err), "aws configure list-profiles")}
-	}
-	if cfg.Region == "" {
-		return cfg, usage{withTry(fmt.Errorf("profile %s has no region", cmp.Or(name, "default")), "--region us-east-1")}
-	}
-	return cfg, nil
 }
 
 func pairs(given []string) (map[string]string, error) {

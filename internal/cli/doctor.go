@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,11 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
 	"github.com/unstale/unstale/iam"
@@ -30,9 +26,6 @@ type doctorFlags struct {
 	tags, json, verbose, lenient, policy      bool
 }
 
-// slowest is how long one answer of AWS is waited for.
-const slowest = 20 * time.Second
-
 func newDoctor() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
@@ -42,6 +35,7 @@ func newDoctor() *cobra.Command {
 
 Policies are read and decided here, and what can be tried without changing anything is tried. Nothing is
 ever written. Each check says ok, broken or unknown: what a profile may not read is unknown, never well.
+A note is about what works and could do better, and does not count.
 At a broken check stands the statement to add, in which account and to what, ready to paste.
 
 What is checked is the stack set of a name, a pipeline of another name, or, with --role-arn, --function,
@@ -95,13 +89,13 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 	if err != nil {
 		return usage{withTry(err, "unstale doctor --help")}
 	}
-	pipeline, err := doctorConfig(ctx, f.pipelineProfile, f.region, "us-east-1")
+	pipeline, err := loadConfig(ctx, f.pipelineProfile, f.region)
 	if err != nil {
 		return err
 	}
 	var delivery aws.Config
 	if f.deliveryProfile != "" {
-		if delivery, err = doctorConfig(ctx, f.deliveryProfile, f.region, pipeline.Region); err != nil {
+		if delivery, err = loadConfigOr(ctx, f.deliveryProfile, f.region, pipeline.Region); err != nil {
 			return err
 		}
 	}
@@ -216,24 +210,6 @@ func (f doctorFlags) target() (target.Target, error) {
 		return t, err
 	}
 	return t, nil
-}
-
-// doctorConfig reads a profile as the AWS CLI does, for a Region, or for another where nothing names one.
-func doctorConfig(ctx context.Context, profile, region, otherwise string) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(slowest)), config.WithDefaultRegion(otherwise),
-	}
-	if profile != "" {
-		options = append(options, config.WithSharedConfigProfile(profile))
-	}
-	if region != "" {
-		options = append(options, config.WithRegion(region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return cfg, withTry(fmt.Errorf("read profile %s: %w", cmp.Or(profile, "(default)"), err), "aws configure list-profiles")
-	}
-	return cfg, nil
 }
 
 // printReader prints a policy document.

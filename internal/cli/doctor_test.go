@@ -67,6 +67,16 @@ add in account 222222222222, to the trust policy of r:
 	if got := doctorText(rungs(doctor.OK, doctor.Unknown, doctor.Broken), false, false); got != want {
 		t.Errorf("%s", got)
 	}
+	noted := rungs(doctor.OK, doctor.Note)
+	noted.Rungs[1].Changes = rungs(doctor.Broken).Rungs[0].Changes
+	for _, part := range []string{"note     111111111111  the note one: arn:x\n           because\n", "\noptional: add in account 222222222222, ", "\nall well: 1 checks, 1 to note\n"} {
+		if got := doctorText(noted, false, false); !strings.Contains(got, part) {
+			t.Errorf("not %q: %s", part, got)
+		}
+	}
+	if err := judge(noted, false); err != nil {
+		t.Errorf("a note is judged: %v", err)
+	}
 	verbose := doctorText(rungs(doctor.OK), true, true)
 	for _, part := range []string{"\x1b[32mok     \x1b[0m  1", "           because\n           read: iam:GetRole x\n", "\nall well: 1 checks\n"} {
 		if !strings.Contains(verbose, part) {

@@ -28,7 +28,11 @@ func doctorText(r doctor.Report, verbose, color bool) string {
 	}
 	for _, rung := range r.Rungs {
 		for _, c := range rung.Changes {
-			fmt.Fprintf(&b, "\n%s", c)
+			optional := ""
+			if rung.State == doctor.Note {
+				optional = "optional: "
+			}
+			fmt.Fprintf(&b, "\n%s%s", optional, c)
 		}
 	}
 	b.WriteString("\n" + verdict(r) + "\n")
@@ -36,14 +40,22 @@ func doctorText(r doctor.Report, verbose, color bool) string {
 }
 
 func verdict(r doctor.Report) string {
-	well := len(r.Rungs) - r.Broken - r.Unknown
+	well, notes := 0, ""
+	for _, rung := range r.Rungs {
+		if rung.State == doctor.OK {
+			well++
+		}
+	}
+	if n := len(r.Rungs) - r.Broken - r.Unknown - well; n > 0 {
+		notes = fmt.Sprintf(", %d to note", n)
+	}
 	switch {
 	case r.Broken+r.Unknown == 0:
-		return fmt.Sprintf("all well: %d checks", well)
+		return fmt.Sprintf("all well: %d checks%s", well, notes)
 	case r.Broken == 0:
-		return fmt.Sprintf("nothing broken that can be seen, %d unknown, %d ok", r.Unknown, well)
+		return fmt.Sprintf("nothing broken that can be seen, %d unknown, %d ok%s", r.Unknown, well, notes)
 	}
-	return fmt.Sprintf("%d broken, %d unknown, %d ok", r.Broken, r.Unknown, well)
+	return fmt.Sprintf("%d broken, %d unknown, %d ok%s", r.Broken, r.Unknown, well, notes)
 }
 
 // painted is a state in seven columns.
@@ -52,5 +64,5 @@ func painted(s doctor.State, color bool) string {
 	if !color {
 		return text
 	}
-	return map[doctor.State]string{doctor.OK: "\x1b[32m", doctor.Broken: "\x1b[31m", doctor.Unknown: "\x1b[33m"}[s] + text + "\x1b[0m"
+	return map[doctor.State]string{doctor.OK: "\x1b[32m", doctor.Broken: "\x1b[31m", doctor.Unknown: "\x1b[33m", doctor.Note: "\x1b[36m"}[s] + text + "\x1b[0m"
 }

@@ -2,11 +2,13 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/unstale/unstale/iam"
 )
@@ -16,6 +18,9 @@ func overTLS(owner string) map[string][]string {
 	return map[string][]string{"aws:SecureTransport": {"true"}, "s3:ResourceAccount": {owner}}
 }
 
+// errNoBucket is a bucket that AWS says it does not have.
+var errNoBucket = errors.New("there is no such bucket")
+
 // bucketPolicy reads a bucket's policy; nil without an error: it has none.
 func (w *walk) bucketPolicy(ctx context.Context, owner, bucket string) (*iam.Policy, error) {
 	s, err := w.at(owner)
@@ -23,14 +28,30 @@ func (w *walk) bucketPolicy(ctx context.Context, owner, bucket string) (*iam.Pol
 		return nil, err
 	}
 	w.read("s3:GetBucketPolicy", bucket)
-	out, err := s.s3.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &bucket})
+	in := &s3.GetBucketPolicyInput{Bucket: &bucket}
+	out, err := s.s3.GetBucketPolicy(ctx, in)
+	if there := bucketRegion(err); there != "" && there != s.region {
+		out, err = s.s3.GetBucketPolicy(ctx, in, func(o *s3.Options) { o.Region = there })
+	}
 	switch {
 	case code(err) == "NoSuchBucketPolicy":
 		return nil, nil
+	case code(err) == "NoSuchBucket":
+		return nil, fmt.Errorf("s3:GetBucketPolicy %s: %w", bucket, errNoBucket)
 	case err != nil:
 		return nil, fmt.Errorf("s3:GetBucketPolicy %s: %s", bucket, brief(err))
 	}
 	return plain("bucket "+bucket, aws.ToString(out.Policy))
+}
+
+// bucketRegion is where S3 says that a bucket is, in refusing to answer from elsewhere; "" when it does not say.
+// Source: Amazon S3 User Guide, "Redirecting requests for general purpose buckets".
+func bucketRegion(err error) string {
+	var refused *smithyhttp.ResponseError
+	if !errors.As(err, &refused) || refused.Response == nil {
+		return ""
+	}
+	return refused.Response.Header.Get("X-Amz-Bucket-Region")
 }
 
 // objects is a link to all objects of a bucket.

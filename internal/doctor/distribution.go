@@ -40,18 +40,20 @@ func (w *walk) distribution(ctx context.Context, id, account string) {
 		return
 	}
 	config := out.Distribution.DistributionConfig
+	w.origins[id] = origins(config)
 	w.tagged(id, account, config)
-	for _, origin := range origins(config) {
+	for _, origin := range w.origins[id] {
 		w.origin(ctx, s, aws.ToString(out.Distribution.ARN), account, origin)
 	}
 	w.headroom(ctx, s, id)
 }
 
+// origins is never nil.
 func origins(c *types.DistributionConfig) []types.Origin {
 	if c.Origins == nil {
-		return nil
+		return []types.Origin{}
 	}
-	return c.Origins.Items
+	return append([]types.Origin{}, c.Origins.Items...)
 }
 
 // tagged: purging a tag of a distribution that extracts none is refused or does nothing. Source: CloudFront

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 
 	"github.com/unstale/unstale/internal/doctor/repair"
 	"github.com/unstale/unstale/internal/target"
@@ -25,6 +26,7 @@ const (
 	OK      State = "ok"
 	Broken  State = "broken"
 	Unknown State = "unknown"
+	Note    State = "note" // it works, and could do better
 )
 
 // Rung is one check.
@@ -35,7 +37,7 @@ type Rung struct {
 	State   State           `json:"state"`
 	Why     string          `json:"why"`               // one or two sentences
 	Read    []string        `json:"read"`              // what was asked: "iam:GetRole unstale-job"
-	Changes []repair.Change `json:"changes,omitempty"` // that mend it; only where Broken
+	Changes []repair.Change `json:"changes,omitempty"` // that mend it, or with a Note make it better
 }
 
 // Report is the ladder: the rungs in the order in which a release climbs them.
@@ -92,7 +94,8 @@ type walk struct {
 	roles  map[string]*role
 	asked  []demand            // what roles need, and their organizations may deny
 	zips   map[string]location // where the stacks of an account take the functions' code
-	seen   map[string]bool     // distributions that were looked at
+	// origins are those of each distribution that was looked at; nil: its configuration could not be read.
+	origins map[string][]types.Origin
 }
 
 // location is an object of S3.
@@ -100,7 +103,7 @@ type location struct{ bucket, key string }
 
 // Check answers a question. An error means that nothing could be checked at all.
 func (d *Doctor) Check(ctx context.Context, q Question) (Report, error) {
-	w := &walk{Question: q, sides: map[string]*side{}, roles: map[string]*role{}, zips: map[string]location{}, seen: map[string]bool{}}
+	w := &walk{Question: q, sides: map[string]*side{}, roles: map[string]*role{}, zips: map[string]location{}, origins: map[string][]types.Origin{}}
 	if err := w.identify(ctx, d.configs); err != nil {
 		return Report{}, err
 	}

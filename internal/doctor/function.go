@@ -145,6 +145,7 @@ func (w *walk) job(ctx context.Context, f facts, a action, fn function) {
 		w.Tags = w.Tags || strings.HasPrefix(item.String(), "#")
 	}
 	caller := w.role(ctx, fn.role)
+	gated := w.state(ctx, a, fn, caller)
 	for _, t := range chosen {
 		if t.Account == "" {
 			t.Account = account
@@ -152,7 +153,7 @@ func (w *walk) job(ctx context.Context, f facts, a action, fn function) {
 		if w.report.Route = string(t.Route); account != f.account {
 			w.report.Route = string(target.Direct)
 		}
-		w.reach(ctx, "the job function's role", caller, t)
+		w.reach(ctx, "the job function's role", caller, t, gated)
 	}
 	w.answers(ctx, f, fn, caller)
 }

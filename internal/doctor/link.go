@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,6 +60,8 @@ func (w *walk) decide(l link) Rung {
 	}
 	v := l.weigh()
 	switch {
+	case errors.Is(l.err, errNoBucket):
+		out.State, out.Why = Broken, l.err.Error()
 	case len(v.refusals) > 0:
 		changes, err := repair.Of(l.aim(v.remedies)...)
 		if err != nil {
@@ -124,7 +127,7 @@ func (l link) policies() (p iam.Policies, unread []string) {
 		p.Resource = &iam.Policy{Name: "unread", Document: anything(&iam.Principals{Everyone: true}, l.kind != iam.ResourceTrust)}
 	}
 	if c := l.caller; c != nil {
-		p.Identity, p.Boundary = c.identity, c.boundary
+		p.Identity, p.Boundary, p.Session = c.identity, c.boundary, c.session
 		if c.err != nil || c.pending != "" {
 			p.Identity = append(slices.Clone(p.Identity), iam.Policy{Name: "unread", Document: anything(nil, true)})
 		}
@@ -168,7 +171,7 @@ func (l link) aim(list []iam.Remedy) []iam.Remedy {
 func lift(d iam.Decision, p iam.Policies, r iam.Request) (repair.Change, bool) {
 	c := repair.Change{Do: repair.Remove, Account: r.Principal.Account, To: r.Principal.RoleARN, Layer: string(d.Layer)}
 	if d.Layer == iam.LayerResource || d.Layer == iam.LayerTrust || d.Layer == iam.LayerKey {
-		c.Account, c.To = r.ResourceAccount, r.Resource
+		c.Account, c.To = r.ResourceAccount, withPolicy(r.Resource)
 	}
 	all := slices.Clone(p.Identity)
 	for _, one := range []*iam.Policy{p.Boundary, p.Resource} {
@@ -185,6 +188,14 @@ func lift(d iam.Decision, p iam.Policies, r iam.Request) (repair.Change, bool) {
 		}
 	}
 	return c, false
+}
+
+// withPolicy is what has the policy of a resource: of an object, its bucket.
+func withPolicy(resource string) string {
+	if a, err := iam.ParseARN(resource); err == nil && a.Service == "s3" {
+		resource, _, _ = strings.Cut(resource, "/")
+	}
+	return resource
 }
 
 func accountOf(arn string) string {

@@ -24,15 +24,15 @@ func (w *walk) operator(ctx context.Context, t target.Target) {
 	case target.Assume:
 		purge := w.become(ctx, caller, t)
 		if !purge.missing {
-			w.purge(ctx, "the purge role", purge, t.Distribution, t.Account, gatewayActions)
+			w.gateway(ctx, "the purge role", narrowed(purge, t), t, false)
 		}
 	case target.Relay:
 		w.dryRun(ctx, t.Function)
-		w.relay(ctx, "the caller", caller, t)
+		w.relay(ctx, "the caller", caller, t, false)
 	case target.States:
 		w.started(ctx, action{machine: t.StateMachine}, caller, "the caller")
 	default:
-		w.purge(ctx, "the caller", caller, t.Distribution, t.Account, gatewayActions)
+		w.gateway(ctx, "the caller", caller, t, false)
 	}
 }
 

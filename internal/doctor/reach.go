@@ -21,18 +21,19 @@ var (
 	machineActions = gatewayActions[:2]
 )
 
-// reach goes from a caller to a target's distribution.
-func (w *walk) reach(ctx context.Context, who string, caller *role, t target.Target) {
+// reach goes from a caller to a target's distribution. gated says that a purge waits for the origin, and
+// fails where it may not look.
+func (w *walk) reach(ctx context.Context, who string, caller *role, t target.Target, gated bool) {
 	switch t.Route {
 	case target.Assume:
 		purge := w.assume(ctx, who+" may assume the purge role", caller, t.Role, t.ExternalID)
 		if !purge.missing {
-			w.purge(ctx, "the purge role", purge, t.Distribution, t.Account, gatewayActions)
+			w.gateway(ctx, "the purge role", narrowed(purge, t), t, gated)
 		}
 	case target.Relay:
-		w.relay(ctx, who, caller, t)
+		w.relay(ctx, who, caller, t, gated)
 	case target.Direct, target.SameAccount:
-		w.purge(ctx, who, caller, t.Distribution, t.Account, gatewayActions)
+		w.gateway(ctx, who, caller, t, gated)
 	case target.States:
 		w.add(Rung{
 			Name: "target " + t.Name, Account: w.home.account, Subject: t.StateMachine, State: Unknown,
@@ -42,7 +43,7 @@ func (w *walk) reach(ctx context.Context, who string, caller *role, t target.Tar
 }
 
 // relay goes over the invalidator, which has a list of its own.
-func (w *walk) relay(ctx context.Context, who string, caller *role, t target.Target) {
+func (w *walk) relay(ctx context.Context, who string, caller *role, t target.Target, gated bool) {
 	f, err := target.ParseFunction(t.Function)
 	if err != nil {
 		w.add(Rung{Name: "the invalidator exists", Subject: t.Function, State: Broken, Why: err.Error()})
@@ -65,7 +66,8 @@ func (w *walk) relay(ctx context.Context, who string, caller *role, t target.Tar
 	w.runs(fn, "invalidator")
 	w.takes(ctx, "lambda.amazonaws.com", "Lambda may take the invalidator's role", fn.role)
 	if distribution, ok := w.listed(fn, t.Distribution); ok {
-		w.purge(ctx, "the invalidator's role", w.role(ctx, fn.role), distribution, f.Account, gatewayActions)
+		t.Distribution, t.Account = distribution, f.Account
+		w.gateway(ctx, "the invalidator's role", w.role(ctx, fn.role), t, gated)
 	}
 }
 
@@ -124,8 +126,8 @@ func (w *walk) purge(ctx context.Context, who string, caller *role, distribution
 		resource: fmt.Sprintf("arn:%s:cloudfront::%s:distribution/%s", partition(caller.principal.ARN), account, distribution),
 		kind:     iam.ResourceNone,
 	})
-	if !w.seen[distribution] {
-		w.seen[distribution] = true
+	if _, seen := w.origins[distribution]; !seen {
+		w.origins[distribution] = nil
 		w.distribution(ctx, distribution, account)
 	}
 }

@@ -18,10 +18,11 @@ type role struct {
 	identity    []iam.Policy
 	boundary    *iam.Policy
 	boundaryARN string
-	missing     bool     // it does not exist
-	err         error    // what could not be read; the rest is as far as it went
-	reads       []string // to be told again by every rung that rests on it
-	pending     string   // the stack that will bring its policy; empty: its policies are all there
+	session     []iam.Policy // that narrow its session; nil: none does
+	missing     bool         // it does not exist
+	err         error        // what could not be read; the rest is as far as it went
+	reads       []string     // to be told again by every rung that rests on it
+	pending     string       // the stack that will bring its policy; empty: its policies are all there
 }
 
 // role reads a role once; every rung that asks for it tells what was read.

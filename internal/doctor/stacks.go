@@ -96,7 +96,7 @@ func (w *walk) unnamed(ctx context.Context, f facts) {
 	if w.Route == target.Direct {
 		s = w.other()
 	}
-	a := action{name: "Purge", function: f.outputs["JobFunctionName"], machine: f.outputs["StateMachineArn"]}
+	a := action{name: "Purge", function: f.outputs["JobFunctionName"], machine: f.outputs["StateMachineArn"], inputs: true}
 	switch {
 	case a.machine != "":
 		w.machine(ctx, a.machine)

@@ -316,19 +316,25 @@ func (w *world) stranger(t *testing.T, account string) string {
 // assume calls STS with a session of a role.
 func (w *world) assume(t *testing.T, by, role string, external []string) error {
 	t.Helper()
-	caller, err := w.World.Directory().Role(by)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := w.World.Directory().Session(caller, "session", nil, nil, time.Hour)
-	cfg := w.Config(caller.Account)
-	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
-	})
 	in := &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String("session")}
 	if external != nil {
 		in.ExternalId = &external[0]
 	}
-	_, err = sts.NewFromConfig(cfg).AssumeRole(t.Context(), in)
+	_, err := sts.NewFromConfig(w.as(t, by)).AssumeRole(t.Context(), in)
 	return err
+}
+
+// as is the configuration of somebody who has a session of a role.
+func (w *world) as(t *testing.T, arn string) aws.Config {
+	t.Helper()
+	role, err := w.World.Directory().Role(arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.World.Directory().Session(role, "session", nil, nil, time.Hour)
+	cfg := w.Config(role.Account)
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
+	})
+	return cfg
 }

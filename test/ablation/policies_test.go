@@ -21,11 +21,23 @@ import (
 // bucketOf is the bucket of a bucket policy, by the policy's logical ID.
 func (w *world) bucketOf(t *testing.T, policy string) string {
 	t.Helper()
+	if policy == "JobStateBucketPolicy" { // which no other stack has to know
+		return "unstale-state-" + w.jobAccount() + "-" + story.Region
+	}
 	bucket := w.Outputs[map[string]string{"ArtifactsBucketPolicy": "ArtifactBucketName", "SiteBucketPolicy": "SiteBucketName"}[policy]]
 	if bucket == "" {
 		t.Fatalf("no output of route %s names the bucket of %s", w.route, policy)
 	}
 	return bucket
+}
+
+// jobAccount is where the job function runs.
+func (w *world) jobAccount() string {
+	pipeline, delivery := story.AccountsOf(w.route)
+	if w.route == "direct" {
+		return delivery
+	}
+	return pipeline
 }
 
 // bucketPolicy is a bucket's policy, as its account's root reads it.

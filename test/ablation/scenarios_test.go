@@ -51,7 +51,8 @@ func enter(t *testing.T, route string, reuse cloudfront.Reuse, change func(name 
 	var err error
 	w.Stage, err = story.Set(t.Context(), story.Options{
 		Route: route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
-		World: func(o *rehearsal.Options) { o.Faults, o.Invalidation.Reuse = w.script, reuse },
+		Parameters: withoutWaits(t, route),
+		World:      func(o *rehearsal.Options) { o.Faults, o.Invalidation.Reuse = w.script, reuse },
 		Observe: func(r *rehearsal.World) {
 			w.journal = r.Journal()
 			w.journal.OnEvent(w.event)
@@ -65,6 +66,17 @@ func enter(t *testing.T, route string, reuse cloudfront.Reuse, change func(name 
 		})
 	}
 	return w, err
+}
+
+// withoutWaits has no edge cache the fallback page, so that no release waits for it to expire.
+func withoutWaits(t *testing.T, route string) map[string]map[string]string {
+	given := map[string]map[string]string{}
+	for _, name := range templatesOf(t, route) {
+		if _, found := decode(t, get(t, name))["Parameters"].(object)["ErrorCachingSeconds"]; found {
+			given[name] = map[string]string{"ErrorCachingSeconds": "0"}
+		}
+	}
+	return given
 }
 
 // event counts invalidations, and notices that a push started nothing: on AWS only the rule's

@@ -109,6 +109,20 @@ var table = slices.Concat([]row{
 	{on: relay, grant: grant{delivery, "InvalidatorPermission", "", "lambda:InvokeFunction", ""}, scenario: "green", where: purge, by: job},
 	{on: relay, grant: grant{delivery, "InvalidatorRole", "LambdaAssumes", "sts:AssumeRole", ""}, scenario: deployment, where: "stack delivery", by: "lambda.amazonaws.com", says: "The role defined for the function cannot be assumed by Lambda"},
 
+	// The job function keeps in a bucket of its own what was deployed.
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: purge, by: job, own: ownJob},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: purge, by: job, own: ownJob},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: purge, by: job, own: ownJob},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: purge, by: job},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: purge, by: job},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: purge, by: job},
+
+	// Nothing is purged before the site's bucket holds the release.
+	{on: assume, grant: grant{delivery, "PurgeSitePolicy", "ReadSite", "s3:GetObject", ""}, scenario: "green", where: purge, by: "unstale-purge"},
+	{on: relay, grant: grant{delivery, "InvalidatorSitePolicy", "ReadSite", "s3:GetObject", ""}, scenario: "green", where: purge, by: invalidator},
+	{on: direct, grant: grant{delivery, "JobSitePolicy", "ReadSite", "s3:GetObject", ""}, scenario: "green", where: purge, by: job},
+	{on: within, grant: grant{pipeline, "JobPolicy", "ReadSite", "s3:GetObject", ""}, scenario: "green", where: purge, by: job, own: place{"pipeline-job", "JobReadPolicy"}},
+
 	// Viewers see the release.
 	{on: assume, same: others, grant: grant{delivery, "SiteBucketPolicy", "DistributionReads", "s3:GetObject", ""}, scenario: "green", where: purge, by: "cloudfront.amazonaws.com", says: "viewers do not see the release"},
 

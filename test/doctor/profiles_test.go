@@ -180,6 +180,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`"E[A-Z2-7][A-Z0-9]{12}"`), `"ID"`},
 	{regexp.MustCompile(`key/[0-9a-f]{8}-[0-9a-f-]{27}`), "key/ID"},
 	{regexp.MustCompile(`unstale-[a-z2-7]{26}`), "EXTERNAL"},
+	{regexp.MustCompile(`\bE[A-Z0-9]{13}\b`), "ID"},
 }
 
 func steady(s string) string {

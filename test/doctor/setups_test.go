@@ -192,6 +192,9 @@ func TestBesideAPipeline(t *testing.T) {
 	if report.Route != "assume" || report.Broken != 0 || report.Unknown != 1 || find(t, report, "pipeline exists").State != doctor.Unknown {
 		t.Errorf("route %s, %d broken, %d unknown:\n%s", report.Route, report.Broken, report.Unknown, ladder(report))
 	}
+	if r := find(t, report, "remembers releases"); r.State != doctor.OK {
+		t.Errorf("%+v", r)
+	}
 	if r := find(t, report, "may assume the purge role"); r.State != doctor.OK {
 		t.Errorf("%+v", r)
 	}

@@ -86,7 +86,9 @@ func TestCrossings(t *testing.T) {
 	for name, table := range crossings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, on(name), nil)
+			on := on(name)
+			on.fallback = "0"
+			w := newWorld(t, on, nil)
 			for _, f := range table {
 				t.Run(f.proves, func(t *testing.T) { f.run(t, w.as(t)) })
 			}

@@ -26,8 +26,10 @@ func TestKill(t *testing.T) {
 	lanes.Wait()
 }
 
-// killAll plays the rows of a route.
+// killAll plays the rows of a route. No call is made while a release waits for the fallback page to expire,
+// so here there is no such wait.
 func killAll(t *testing.T, on route) {
+	on.fallback = "0"
 	w := newWorld(t, on, nil)
 	cold(on.function)(w) // what is called once in the life of a process is called in this run
 	good := w.play(row{})
@@ -35,13 +37,18 @@ func killAll(t *testing.T, on route) {
 	if good.status != codepipeline.Succeeded || len(calls) < on.calls {
 		t.Fatalf("the run to take calls from: %s: %v", good, calls)
 	}
+	// Manifest, index, plan, index and evidence; artifact, index twice, manifest and plan; and the origin besides.
+	if writes, reads, looks := good.count(job, putObject), good.count(job, getObject), good.count(on.across, getObject); on.function != "" &&
+		(writes < 5 || reads < 5 || looks < 1 || on.across == job && reads < 6) {
+		t.Fatalf("%d writes, %d reads and %d looks at the origin in the run to take calls from: %v", writes, reads, looks, calls)
+	}
 	for _, call := range calls {
 		for _, m := range on.moments {
 			name := fmt.Sprintf("%s, %s", call, m.name)
 			t.Run(name, func(t *testing.T) { w.as(t).kill(name, call, m.do()) })
 		}
 	}
-	t.Logf("%d rows", len(calls)*len(on.moments))
+	t.Logf("%d rows: %v", len(calls)*len(on.moments), calls)
 }
 
 // as is the world reporting to a row's test.
@@ -73,6 +80,7 @@ func (w *world) kill(name string, c faults.Call, do faults.Action) {
 		w.t.Errorf("struck %v; the row proves nothing", got.struck)
 	}
 	w.sound(got, 1)
+	w.remembered(got)
 	if got.status != codepipeline.Succeeded {
 		w.t.Errorf("one death is no reason to fail: %s", got)
 	}
@@ -135,6 +143,7 @@ func TestDelivery(t *testing.T) {
 		got := w.as(t).play(row{deliveries: twiceAtOnce})
 		t.Log(got)
 		w.sound(got, 1)
+		w.remembered(got)
 		if got.status != codepipeline.Succeeded || got.invocations(job) != 2 || len(got.answers) != 2 {
 			t.Errorf("%s", got)
 		}
@@ -152,6 +161,7 @@ func TestDelivery(t *testing.T) {
 		})
 		t.Log(got)
 		w.sound(got, 1)
+		w.remembered(got)
 		if got.status != codepipeline.Succeeded || got.accepted(codepipeline.AnswerContinuation) < 1 || len(got.answers) < 3 {
 			t.Errorf("%s", got)
 		}

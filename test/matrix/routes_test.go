@@ -23,6 +23,9 @@ type route struct {
 	// completion is when the points of presence of an ordinary invalidation purge.
 	completion []time.Duration
 	edits      map[string][][2]string // of templates, by their names: what to replace by what
+	// fallback is for how many seconds the fallback page is cached; empty: what the stories have, and every
+	// release waits for that.
+	fallback string
 }
 
 // moment is how a call ends badly, or the one that makes it.
@@ -105,6 +108,14 @@ func on(name string) route {
 		}
 	}
 	return route{}
+}
+
+// delivery is the template that has the site.
+func (r route) delivery() string {
+	if r.name == "same-account" {
+		return r.name
+	}
+	return "delivery-" + r.name
 }
 
 // who knows the job function by its viewer, and behind the roles that only it is given or takes on: the

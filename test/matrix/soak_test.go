@@ -57,7 +57,9 @@ func TestSoak(t *testing.T) {
 	}
 	var mu sync.Mutex
 	total := &tally{}
-	lanes := []*world{newWorld(t, relay, nil), newWorld(t, relay, nil)}
+	hurried := relay
+	hurried.fallback = "0" // more releases, none of which waits
+	lanes := []*world{newWorld(t, relay, nil), newWorld(t, hurried, nil)}
 	until := time.Now().Add(*soakFor)
 	var worlds sync.WaitGroup
 	for lane, w := range lanes {
@@ -130,7 +132,9 @@ func (d *day) deadly(kill faults.Action) faults.Action {
 
 // targets are the calls that can be struck.
 var targets = []struct{ function, service, operation string }{
-	{job, "s3", "GetObject"},
+	{job, "s3", getObject},
+	{job, "s3", putObject},
+	{invalidator, "s3", getObject},
 	{job, "lambda", invoke},
 	{job, "codepipeline", success},
 	{job, faults.Viewer, "GET /"},

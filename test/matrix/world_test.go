@@ -84,8 +84,13 @@ func newWorld(t testing.TB, on route, adjust func(*rehearsal.Options)) *world {
 	w := &world{
 		t: t, route: on, script: &faults.Script{Who: on.who}, changed: make(chan struct{}), ended: map[string]string{}, runs: map[string]int{},
 	}
+	var given map[string]map[string]string
+	if on.fallback != "" {
+		given = map[string]map[string]string{on.delivery(): {"ErrorCachingSeconds": on.fallback}}
+	}
 	set, err := story.Set(t.Context(), story.Options{
-		Route: on.name, Source: static.Files, Lambdas: stage.Lambdas(t), Median: median, Template: on.template,
+		Parameters: given,
+		Route:      on.name, Source: static.Files, Lambdas: stage.Lambdas(t), Median: median, Template: on.template,
 		Observe: func(r *rehearsal.World) {
 			r.Journal().OnEvent(w.event)
 			r.Journal().OnCall(func(c journal.Call) {

@@ -74,7 +74,7 @@ func union(a, b []string) []string {
 func lasting(s iam.Statement) iam.Statement {
 	s.Resource = slices.Clone(s.Resource)
 	for i, resource := range s.Resource {
-		if bucket, key, ok := strings.Cut(resource, "/"); ok && key != "" && strings.HasPrefix(bucket, "arn:aws:s3:::") {
+		if bucket, key, ok := strings.Cut(resource, "/"); ok && key != "" && !strings.HasSuffix(key, "*") && strings.HasPrefix(bucket, "arn:aws:s3:::") {
 			s.Resource[i] = bucket + "/*"
 		}
 	}

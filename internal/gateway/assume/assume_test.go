@@ -130,7 +130,8 @@ func TestTheSessionIsNarrowAndKept(t *testing.T) {
 		"Policy": {`{"Version":"2012-10-17","Statement":[{"Sid":"OneDistribution","Effect":"Allow","Action":["cloudfront:CreateInvalidation",` +
 			`"cloudfront:GetDistribution","cloudfront:GetInvalidation","cloudfront:ListInvalidations"],` +
 			`"Resource":"arn:aws:cloudfront::222222222222:distribution/E2EXAMPLE"},` +
-			`{"Sid":"ItsOrigin","Effect":"Allow","Action":["s3:GetObject"],"Resource":"arn:aws:s3:::*/*"}]}`},
+			`{"Sid":"ItsOrigin","Effect":"Allow","Action":["s3:GetObject"],"Resource":"arn:aws:s3:::*/*"},` +
+			`{"Sid":"ItsOriginsKey","Effect":"Allow","Action":["kms:Decrypt"],"Resource":"arn:aws:kms:*:*:key/*"}]}`},
 	}}
 	if diff := cmp.Diff(want, s.asked); diff != "" {
 		t.Error(diff)

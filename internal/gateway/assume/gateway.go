@@ -3,6 +3,7 @@ package assume
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -68,4 +69,13 @@ func (g *Gateway) scrub(err error) error {
 		e.Message, e.Err = text, nil // the cause would say it all again
 	}
 	return err
+}
+
+// Recent lists the invalidations created since a time, newest first; see gateway.CloudFront.
+func (g *Gateway) Recent(ctx context.Context, since time.Time, most int) (recent []invalidation.Invalidation, more bool, err error) {
+	recent, err = call(g, func() (all []invalidation.Invalidation, err error) {
+		all, more, err = g.cloudfront.Recent(ctx, since, most)
+		return all, err
+	})
+	return recent, more, err
 }

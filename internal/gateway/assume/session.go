@@ -52,8 +52,8 @@ type statement struct {
 	Resource    string
 }
 
-// SessionPolicy narrows a session to one distribution of the role's account, whatever else the role
-// may do. It takes and never gives: B's own policy decides which distributions there are to choose
+// SessionPolicy narrows a session to one distribution of the role's account, and to reading objects,
+// whatever else the role may do. It takes and never gives: B's own policy decides which distributions there are to choose
 // from. Source: IAM user guide, "Session policies".
 func SessionPolicy(role target.Role, distribution string) (string, error) {
 	text, err := json.Marshal(struct {
@@ -65,6 +65,9 @@ func SessionPolicy(role target.Role, distribution string) (string, error) {
 	}, {
 		// Which bucket the distribution reads is not known yet; the role's own policy names it.
 		Sid: "ItsOrigin", Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: fmt.Sprintf("arn:%s:s3:::*/*", role.Partition),
+	}, {
+		// Nor is the key, if its bucket has one; without this statement nobody in B could let the session use it.
+		Sid: "ItsOriginsKey", Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: fmt.Sprintf("arn:%s:kms:*:*:key/*", role.Partition),
 	}}})
 	if err != nil {
 		return "", fmt.Errorf("write session policy for distribution %s: %w", distribution, err)

@@ -57,6 +57,8 @@ func TestSessionPolicy(t *testing.T) {
 		"Action": []any{"cloudfront:CreateInvalidation", "cloudfront:GetDistribution", "cloudfront:GetInvalidation", "cloudfront:ListInvalidations"},
 	}, map[string]any{
 		"Sid": "ItsOrigin", "Effect": "Allow", "Resource": "arn:aws-us-gov:s3:::*/*", "Action": []any{"s3:GetObject"},
+	}, map[string]any{
+		"Sid": "ItsOriginsKey", "Effect": "Allow", "Resource": "arn:aws-us-gov:kms:*:*:key/*", "Action": []any{"kms:Decrypt"},
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -74,7 +76,7 @@ func TestSessionPolicyFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := rapid.StringMatching(`[A-Z0-9]{1,64}`).Draw(t, "id")
 		text, err := SessionPolicy(target.Role{Partition: "aws", Account: "222222222222", Name: "r"}, id)
-		if err != nil || len(text) > maxPolicy || strings.Count(text, "distribution/"+id+`"`) != 1 || strings.Count(text, "*") != len("*/*")-1 {
+		if err != nil || len(text) > maxPolicy || strings.Count(text, "distribution/"+id+`"`) != 1 || strings.Count(text, ":distribution/") != 1 {
 			t.Fatalf("%s, %v", text, err)
 		}
 	})
