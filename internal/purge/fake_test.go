@@ -145,17 +145,17 @@ func noted() (*slog.Logger, *bytes.Buffer) {
 // purge of everything by the cloud and the eyes, in bare (un-jittered) steps.
 func purgeOf(c *cloud, e *eyes) (Purge, Order) {
 	return Purge{
-			Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
-		}, Order{
-			Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
-			Plan: func(_ context.Context, d plan.Distribution, _ invalidation.Limits) (plan.Plan, error) {
-				return plan.Everything(d, "no history"), nil
-			},
-			Expect: func(context.Context, plan.Distribution) ([]viewer.Expectation, error) {
-				return []viewer.Expectation{{Path: "/"}}, nil
-			},
-			Until: time.Now().Add(10 * time.Minute),
-		}
+		Gateway: c, Viewer: e, Log: quiet(), Retry: Retry{Rand: func() float64 { return 0 }},
+	}, Order{
+		Target: "default", Release: "r2", Attempt: "11111111-1111-1111-1111-111111111111",
+		Plan: func(_ context.Context, d plan.Distribution, _ invalidation.Limits) (plan.Plan, error) {
+			return plan.Everything(d, "no history"), nil
+		},
+		Expect: func(context.Context, plan.Distribution) ([]viewer.Expectation, error) {
+			return []viewer.Expectation{{Path: "/"}}, nil
+		},
+		Until: time.Now().Add(10 * time.Minute),
+	}
 }
 
 // invocation is the context of a function that may run for d.

@@ -38,8 +38,12 @@ func TestTheOriginComesFirst(t *testing.T) {
 	}{
 		{"it is there", []string{"index.html"}, "v1/", 0, nil, Viewed, "", "distribution objects list create"},
 		{"it comes", []string{"index.html"}, "v1/", 3 * time.Second, nil, Viewed, "", "distribution objects objects objects list create"},
-		{"it never comes", []string{"index.html", "b"}, "v1/", time.Hour, nil, Failed,
-			"its origin does not serve the release: s3://b/v1/index.html has 1 bytes instead of 2, and 1 more of 2", ""},
+		{
+			"it never comes",
+			[]string{"index.html", "b"},
+			"v1/", time.Hour, nil, Failed,
+			"its origin does not serve the release: s3://b/v1/index.html has 1 bytes instead of 2, and 1 more of 2", "",
+		},
 		{"it is not there", []string{"missing"}, "", 0, nil, Failed, "s3://b/missing is not there", ""},
 		{"it may not be read", []string{"a"}, "v1/", 0, times(9, code(gateway.AccessDenied)), Failed, "AccessDenied", "distribution objects"},
 		{"it cannot be read", []string{"a"}, "v1/", 0, times(1, code(gateway.Unsupported)), Viewed, "", "distribution objects list create"},
