@@ -5,9 +5,9 @@ GO      ?= go
 TOOL     = $(GO) tool -modfile=tools/go.mod
 LAMBDAS  = dist/lambda
 ZIPS     = $(foreach f,pipeline-job invalidator,$(foreach a,arm64 x86_64,$(LAMBDAS)/$(f)_$(a).zip))
-SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum)
+SOURCES := $(wildcard $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum)) # without what was deleted and not committed yet
 
-.PHONY: help demo test soak bench fuzz check unit infra lambdas templates diagrams setup fmt clean
+.PHONY: help demo test soak bench fuzz check unit infra lambdas dist templates diagrams setup fmt clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,6 +60,11 @@ lambdas: $(ZIPS) ## Build both Lambda functions for both architectures
 
 $(ZIPS) &: $(SOURCES)
 	cd tools && $(GO) run ./lambdazip -C .. -o $(LAMBDAS) ./cmd/pipeline-job ./cmd/invalidator
+
+PLATFORMS ?=
+
+dist: lambdas ## Pack a release archive for this machine; PLATFORMS=all, or such as "linux/arm64 darwin/arm64", for others
+	cd tools && $(GO) run ./dist -C .. -o dist -lambdas $(LAMBDAS) $(PLATFORMS)
 
 bin/unstale: $(SOURCES)
 	$(GO) build -o $@ ./cmd/unstale

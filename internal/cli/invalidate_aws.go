@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/unstale/unstale/internal/gateway"
+	ways "github.com/unstale/unstale/internal/gateway/routes"
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/targetfile"
+)
+
+// connections are what this process opened to AWS, by profile and Region.
+type connections struct {
+	mu  sync.Mutex
+	all map[identity]func() (*connection, error)
+}
+
+type identity struct{ profile, region string }
+
+// connection is one identity's.
+type connection struct {
+	cfg    aws.Config
+	routes *ways.Routes
+	note   string // what the user should know of it
+}
+
+// of is the connection of a target. Credentials are fetched once, so that no call waits for them and what
+// is wrong with them is found at once.
+func (c *connections) of(ctx context.Context, t targetfile.Target) (*connection, error) {
+	id := identity{t.Profile, t.Region}
+	c.mu.Lock()
+	if c.all == nil {
+		c.all = map[identity]func() (*connection, error){}
+	}
+	open := c.all[id]
+	if open == nil {
+		open = sync.OnceValues(func() (*connection, error) { return connect(ctx, id) })
+		c.all[id] = open
+	}
+	c.mu.Unlock()
+	return open()
+}
+
+// slowCredentials is how long getting credentials may take: a process or a chain of roles may be asked.
+const slowCredentials = time.Minute
+
+// connect reads a profile and gets its credentials.
+func connect(ctx context.Context, id identity) (*connection, error) {
+	cfg, err := loadConfigOr(ctx, id.profile, id.region, "")
+	if err != nil {
+		return nil, err
+	}
+	name, note := cmp.Or(id.profile, "default"), ""
+	if cfg.Region == "" {
+		// Read again: the roles of a profile are assumed in the Region that is known by then.
+		if cfg, err = loadConfig(ctx, id.profile, id.region); err != nil {
+			return nil, err
+		}
+		note = fmt.Sprintf("profile %s has no region: %s is called, where CloudFront is; --region or AWS_REGION for another", name, globalRegion)
+	}
+	limited, cancel := context.WithTimeout(ctx, slowCredentials)
+	defer cancel()
+	if _, err := cfg.Credentials.Retrieve(limited); err != nil {
+		who := "aws sts get-caller-identity"
+		if id.profile != "" {
+			who += " --profile " + id.profile
+		}
+		e := gateway.Explain(err)
+		return nil, withTry(fmt.Errorf("get credentials of profile %s: %s", name, e.Message), "%s", who)
+	}
+	return &connection{cfg, ways.New(cfg), note}, nil
+}
+
+// settle completes a target that is known by its domain.
+func (c *connection) settle(ctx context.Context, t targetfile.Target) (targetfile.Target, error) {
+	if t.Route != target.SameAccount || t.Distribution != "" {
+		return t, nil
+	}
+	id, err := gateway.FindDistribution(ctx, c.cfg, t.Domain)
+	t.Distribution = id
+	return t, err
+}

@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+)
+
+// invalidateVersion is the version of docs/schemas/invalidate.schema.json.
+const invalidateVersion = 1
+
+// invalidateDocument is what a run came to. Its JSON is a contract: see the schema.
+type invalidateDocument struct {
+	Version     int                `json:"version"`
+	Run         string             `json:"run,omitempty"` // its name, for --resume; none of a dry run
+	Release     string             `json:"release,omitempty"`
+	DryRun      bool               `json:"dryRun"`
+	Interrupted bool               `json:"interrupted"`
+	Outcome     fleet.Outcome      `json:"outcome"`
+	Targets     []invalidateTarget `json:"targets"`
+	Cost        invalidateCost     `json:"cost"`
+}
+
+type invalidateTarget struct {
+	Name         string         `json:"name"`
+	Route        string         `json:"route"`
+	Account      string         `json:"account,omitempty"`
+	Distribution string         `json:"distribution,omitempty"`
+	Domain       string         `json:"domain,omitempty"`
+	Outcome      fleet.Outcome  `json:"outcome"`
+	Stage        string         `json:"stage"` // the last that was reached: planned, created, completed, seen
+	Plan         []plan.Choice  `json:"plan"`  // empty where it is not known, or nothing is to purge
+	Invalidation string         `json:"invalidation,omitempty"`
+	Reference    string         `json:"reference,omitempty"`
+	Items        []string       `json:"items"`                // as CloudFront has them
+	Completion   float64        `json:"completion,omitempty"` // seconds from creation until it was found completed
+	Seconds      float64        `json:"seconds"`
+	Pages        int            `json:"pages"`    // that a viewer was seen to get
+	Compared     int            `json:"compared"` // of them equal to the release's
+	POP          string         `json:"pop,omitempty"`
+	Unseen       []string       `json:"unseen"` // what viewers get instead of the release
+	Notes        []string       `json:"notes"`
+	Record       string         `json:"record,omitempty"`
+	Error        string         `json:"error,omitempty"`
+	Try          string         `json:"try,omitempty"`
+	progress     purge.Progress // for the text
+	price        invalidation.Money
+	account      string
+}
+
+// invalidateCost is what it costs, in US dollars, as far as is known here: paths that others invalidated in
+// an account are not seen.
+type invalidateCost struct {
+	Paths    int           `json:"paths"` // of this run
+	Price    float64       `json:"price"`
+	Accounts []accountCost `json:"accounts"`
+}
+
+type accountCost struct {
+	Account    string  `json:"account"`
+	Paths      int     `json:"paths"` // of this run
+	Price      float64 `json:"price"`
+	MonthPaths int     `json:"monthPaths"` // of this month, this run's included
+	MonthPrice float64 `json:"monthPrice"`
+	KnownFrom  string  `json:"knownFrom"` // who counted the month's
+}
+
+// document tells what came of the targets.
+func (i *invalidator) document(w *work, results []fleet.Result, interruption error) invalidateDocument {
+	d := invalidateDocument{
+		Version: invalidateVersion, Run: i.attempt, Release: i.deployed.name, DryRun: i.dryRun, Interrupted: interruption != nil,
+		Outcome: overall(results),
+	}
+	if i.dryRun {
+		d.Run = ""
+	}
+	for n, r := range results {
+		d.Targets = append(d.Targets, i.target(n, r))
+	}
+	d.Cost = cost(d.Targets, w)
+	return d
+}
+
+// overall is the outcome that decides about the exit code.
+func overall(results []fleet.Result) fleet.Outcome {
+	for _, o := range []fleet.Outcome{fleet.Failed, fleet.Skipped, fleet.Stale, fleet.InProgress} {
+		if slices.ContainsFunc(results, func(r fleet.Result) bool { return r.Outcome == o }) {
+			if o == fleet.Skipped {
+				return fleet.Failed
+			}
+			return o
+		}
+	}
+	return fleet.Done
+}
+
+func (i *invalidator) target(n int, r fleet.Result) invalidateTarget {
+	t, v := i.targets[n], r.Verdict
+	out := invalidateTarget{
+		Name: t.Name, Route: string(t.Route), Account: t.Account, Distribution: t.Distribution, Domain: v.Distribution.Domain,
+		Outcome: r.Outcome, Stage: v.Progress.Stage.Name(), Plan: v.Plan.Items, Invalidation: v.Progress.ID, Reference: v.Progress.Reference,
+		Items: v.Items, Completion: v.Took.Seconds(), Seconds: r.Took.Seconds(), Notes: v.Notes, Record: r.Record, Try: byHand.Replace(r.Try),
+		Pages: v.Progress.Pages, Compared: v.Progress.Compared, POP: v.Progress.POP, Unseen: unseen(v.Report),
+		progress: v.Progress, price: v.Plan.Price, account: runs.Account(t),
+	}
+	if v.Progress.Distribution != "" {
+		out.Distribution = v.Progress.Distribution
+	}
+	if out.Distribution == "" {
+		out.Distribution = v.Distribution.ID
+	}
+	if r.Err != nil {
+		out.Error = r.Err.Error()
+	}
+	if out.Plan == nil {
+		out.Plan = []plan.Choice{}
+	}
+	if out.Items == nil {
+		out.Items = []string{}
+	}
+	if out.Notes == nil {
+		out.Notes = []string{}
+	}
+	return out
+}
+
+// byHand says for people what a purge says for pipelines.
+var byHand = strings.NewReplacer(
+	"retry the stage: another invalidation is made", "the same command again: it makes another invalidation",
+	"retry the stage", "run the same command again",
+	"the function can reach", "this machine can reach",
+	"the deploy action ran before this one, and that it deploys this artifact", "this release was deployed before this command ran, and",
+	"the deploy action runs before this one in the same stage, and that it extracts this artifact into", "this release is deployed before this command runs, and into",
+)
+
+// mostUnseen is how many pages are listed that are not the release's.
+const mostUnseen = 20
+
+func unseen(r viewer.Report) []string {
+	all := []string{}
+	for _, p := range r.Stale() {
+		if len(all) == mostUnseen {
+			break
+		}
+		all = append(all, p.String())
+	}
+	return all
+}
+
+// paths is how many paths a target has to pay, or would have to.
+func (t invalidateTarget) paths(dry bool) int {
+	if dry {
+		return len(t.Plan)
+	}
+	if t.Invalidation == "" {
+		return 0
+	}
+	return t.progress.Paths
+}
+
+// cost adds up by account.
+func cost(targets []invalidateTarget, w *work) invalidateCost {
+	c := invalidateCost{Accounts: []accountCost{}}
+	sums, order := map[string]int{}, []string{}
+	for _, t := range targets {
+		if _, known := sums[t.account]; !known {
+			order = append(order, t.account)
+		}
+		sums[t.account] += t.paths(w.dry)
+	}
+	for _, account := range order {
+		n, before := sums[account], w.used[account]
+		if n == 0 && before.by == "" {
+			continue
+		}
+		price := dollars(invalidation.Cost(n, before.paths))
+		c.Paths += n
+		c.Price += price
+		c.Accounts = append(c.Accounts, accountCost{
+			Account: account, Paths: n, Price: price, MonthPaths: n + before.paths,
+			MonthPrice: dollars(invalidation.Cost(n+before.paths, 0)), KnownFrom: before.by,
+		})
+	}
+	return c
+}
+
+func dollars(m invalidation.Money) float64 { return float64(m) / float64(invalidation.Dollar) }
+
+// money is dollars as an amount.
+func money(d float64) invalidation.Money {
+	return invalidation.Money(d*float64(invalidation.Dollar) + 0.5)
+}
+
+// err is why the exit code is not 0.
+func (d invalidateDocument) err() error {
+	if d.Outcome == fleet.Done {
+		return nil
+	}
+	var first *invalidateTarget
+	n := 0
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		if t.Outcome != d.Outcome && !(d.Outcome == fleet.Failed && t.Outcome == fleet.Skipped) {
+			continue
+		}
+		if n++; first == nil || first.Outcome == fleet.Skipped && t.Outcome == fleet.Failed {
+			first = t
+		}
+	}
+	return d.explain(first, n)
+}
+
+// explain makes the error of the n targets that decide, of which one is told.
+func (d invalidateDocument) explain(first *invalidateTarget, n int) error {
+	of := ""
+	if len(d.Targets) > 1 {
+		of = fmt.Sprintf("%d of %d targets ", n, len(d.Targets))
+	}
+	again := "unstale invalidate --resume " + d.Run
+	switch d.Outcome {
+	case fleet.InProgress:
+		text := "still in progress when the wait ended: "
+		if d.Interrupted {
+			text = "interrupted: "
+		}
+		return coded{withTry(errors.New(of+text+first.Error), "unstale status --run %s, or %s", d.Run, again), exitInProgress}
+	case fleet.Stale:
+		try := first.Try
+		if try == "" {
+			try = again
+		}
+		return coded{withTry(errors.New(of+"completed, but viewers still see the old release: "+first.Error), "%s", try), exitStale}
+	}
+	if of != "" {
+		of += "failed; " + first.Name + ": "
+	}
+	try := first.Try
+	switch {
+	case try == "" && d.DryRun:
+		try = "unstale doctor"
+	case try == "":
+		try = again
+	}
+	return withTry(errors.New(of+strings.TrimSpace(first.Error)), "%s", try)
+}

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/targetfile"
+	"github.com/unstale/unstale/invalidation"
+)
+
+// aim is the flags that say which targets are meant: those of a targets file, or one that the flags
+// describe.
+type aim struct {
+	config   string
+	groups   []string
+	all      bool
+	one      target.Target
+	domain   string
+	region   string
+	profile  string
+	accounts int
+}
+
+func (a *aim) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&a.config, "config", "", "the targets file (default: $"+targetfile.Variable+", or "+targetfile.Name+" here or above)")
+	flags.StringSliceVarP(&a.groups, "group", "g", nil, "the targets of a group (repeatable)")
+	flags.BoolVar(&a.all, "all", false, "all targets of the file")
+	flags.StringVar(&a.one.Distribution, "distribution", "", "ID of a distribution, without a targets file")
+	flags.StringVar(&a.domain, "domain", "", "domain of a distribution of your own account, in place of its ID")
+	flags.StringVar(&a.one.Role, "role-arn", "", "role to assume in the distribution's account (route assume)")
+	flags.StringVar(&a.one.ExternalID, "external-id", "", "what the role's trust policy asks for")
+	flags.StringVar(&a.one.Function, "function", "", "ARN of the invalidator's alias to invoke instead (route relay)")
+	flags.StringVar(&a.profile, "profile", "", "profile of the AWS shared configuration (default: the target's, or as for the AWS CLI)")
+	flags.StringVar(&a.region, "region", "", "Region to call AWS in (default: the target's, the profile's, or us-east-1)")
+	flags.IntVar(&a.accounts, "per-account", 0, "calls of a kind at once in one account (default 4)")
+}
+
+// described reports whether flags describe a target.
+func (a *aim) described() bool {
+	return a.one.Distribution+a.domain+a.one.Role+a.one.ExternalID+a.one.Function != ""
+}
+
+// targets are those that are meant, each reachable from here. Those that only a pipeline reaches are left
+// out, with a warning, unless they are meant by name.
+func (a *aim) targets(names []string, warn func(string)) ([]targetfile.Target, error) {
+	if a.accounts < 0 {
+		return nil, usage{withTry(fmt.Errorf("--per-account is %d, but it counts calls", a.accounts), "--per-account 4")}
+	}
+	var targets []targetfile.Target
+	var err error
+	switch {
+	case !a.described():
+		targets, err = a.chosen(names)
+	case len(names)+len(a.groups) > 0 || a.all || a.config != "":
+		return nil, usage{withTry(errors.New("a target is described by flags, and others are named: "+strings.Join(slices.Concat(names, a.groups), " ")),
+			"the names of targets, or --distribution and what belongs to it")}
+	default:
+		targets, err = a.single()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var reachable []targetfile.Target
+	for _, t := range targets {
+		var unreachable *targetfile.Unreachable
+		if err := t.Reachable(); errors.As(err, &unreachable) {
+			if !a.all && len(a.groups) == 0 || slices.Contains(names, t.Name) || len(targets) == 1 {
+				return nil, usage{withTry(err, "%s", unreachable.Try())}
+			}
+			warn(fmt.Sprintf("target %s is left out: only a pipeline can take route %s", t.Name, t.Route))
+			continue
+		}
+		t.Profile, t.Region = cmp.Or(a.profile, t.Profile), cmp.Or(a.region, t.Region)
+		reachable = append(reachable, t)
+	}
+	if len(reachable) == 0 {
+		return nil, usage{withTry(errors.New("reach the targets: only pipelines can take their routes"), "a target of route assume, relay or same-account")}
+	}
+	return reachable, nil
+}
+
+// chosen are targets of the file.
+func (a *aim) chosen(names []string) ([]targetfile.Target, error) {
+	file, err := readTargets(a.config)
+	if errors.Is(err, targetfile.ErrNone) {
+		return nil, usage{withTry(err, "--config FILE, or --distribution ID with --role-arn ARN where it is in another account")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	targets, err := file.Select(names, a.groups, a.all)
+	var selection *targetfile.SelectionError
+	if errors.As(err, &selection) {
+		return nil, usage{withTry(err, "%s", selection.Try)}
+	}
+	return targets, err
+}
+
+// readTargets finds and reads the targets file.
+func readTargets(flag string) (*targetfile.File, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", targetfile.Name, err)
+	}
+	path, err := targetfile.Locate(flag, os.LookupEnv, dir)
+	if errors.Is(err, targetfile.ErrNone) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, usage{withTry(err, "--config FILE")}
+	}
+	if short, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(short, "..") {
+		path = short
+	}
+	file, err := targetfile.Read(path, os.LookupEnv)
+	var problems *targetfile.Problems
+	switch {
+	case errors.As(err, &problems):
+		return nil, usage{withTry(err, "mend %s", path)}
+	case err != nil:
+		return nil, usage{withTry(err, "--config FILE with one that is there and that you may read")}
+	}
+	return file, nil
+}
+
+// single is the target that flags describe. A person who assumes a role of their own has no need of an
+// ExternalId: it is there for services that act for several customers.
+func (a *aim) single() ([]targetfile.Target, error) {
+	t := a.one
+	t.Name, t.Route = cmp.Or(t.Distribution, a.domain), target.SameAccount
+	switch {
+	case t.Role != "" && t.Function != "":
+		return nil, usage{withTry(errors.New("--role-arn and --function exclude each other: each is a route of its own"), "one of them")}
+	case t.Role != "":
+		t.Route = target.Assume
+	case t.Function != "":
+		t.Route = target.Relay
+		if f, err := target.ParseFunction(t.Function); err == nil {
+			t.Name = cmp.Or(t.Name, f.Name)
+		}
+	case t.ExternalID != "":
+		return nil, usage{withTry(errors.New("--external-id goes with --role-arn"), "--role-arn ARN")}
+	}
+	if !target.ValidName(t.Name) {
+		t.Name = "target" // what is wrong with it is told below
+	}
+	if a.domain != "" && (t.Distribution != "" || t.Route != target.SameAccount) {
+		return nil, usage{withTry(errors.New("--domain finds a distribution of your own account, and nothing else may describe one beside it"), "--distribution ID")}
+	}
+	t, faults := target.Check(t)
+	for _, fault := range faults {
+		if fault.Missing && (fault.Field == "externalId" || fault.Field == "distribution" && a.domain != "") {
+			continue
+		}
+		return nil, usage{withTry(errors.New(flagged(fault.Text)), "unstale invalidate --help")}
+	}
+	return []targetfile.Target{{Target: t, Domain: a.domain}}, nil
+}
+
+// flagged says of a target's fault which flag is meant.
+func flagged(text string) string {
+	text = strings.Replace(text, "needs distribution", "needs --distribution", 1)
+	return "read the flags: " + text
+}
+
+// split tells items from names of targets: an item begins with "/" or "#", which no name does.
+func split(args []string) (names []string, items []invalidation.Item, err error) {
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "/") && !strings.HasPrefix(arg, "#") {
+			if strings.ContainsAny(arg, "/*#") {
+				return nil, nil, usage{withTry(fmt.Errorf("%q is neither the name of a target nor an item", arg), "'/%s', where the item is meant", strings.TrimPrefix(arg, "*"))}
+			}
+			names = append(names, arg)
+			continue
+		}
+		item, err := invalidation.ParseItem(arg)
+		if err != nil {
+			return nil, nil, usage{withTry(err, "an item such as '/index.html', '/docs/*' or '#tag', in quotes")}
+		}
+		items = append(items, item)
+	}
+	if expanded(items) {
+		return nil, nil, usage{withTry(errors.New("these items look as if the shell had put this machine's directories in the place of /*"), "'/*' in quotes")}
+	}
+	return names, items, nil
+}
+
+// expanded reports whether items are what a shell makes of an unquoted /*.
+func expanded(items []invalidation.Item) bool {
+	return slices.Contains(items, "/bin") && slices.Contains(items, "/etc") && slices.Contains(items, "/usr")
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/unstale/unstale/internal/fleet"
+)
+
+// mostItems is how many items of a plan are listed for each target.
+const mostItems = 20
+
+// writeInvalidate prints what a run came to.
+func writeInvalidate(out io.Writer, d invalidateDocument, color bool) error {
+	p := printer{color: color}
+	if d.DryRun {
+		p.plans(d)
+	} else {
+		p.outcomes(d)
+	}
+	p.costs(d.Cost, d.DryRun)
+	if d.Run != "" && d.Outcome != fleet.Done {
+		fmt.Fprintf(&p, "run:   %s\n", d.Run)
+	}
+	_, err := io.WriteString(out, p.String())
+	return err
+}
+
+// plans lists what would be purged.
+func (p *printer) plans(d invalidateDocument) {
+	for _, t := range d.Targets {
+		fmt.Fprintf(p, "%s\n", p.paint(bold, t.Name+where(t)))
+		switch {
+		case t.Error != "":
+			fmt.Fprintf(p, "  cannot be planned: %s\n", t.Error)
+		case len(t.Plan) == 0:
+			p.WriteString("  nothing to purge: no cache holds what changed\n")
+		}
+		for _, c := range t.Plan[:min(len(t.Plan), mostItems)] {
+			fmt.Fprintf(p, "  %s  %s\n", c.Item, p.paint(dim, c.Reason))
+		}
+		if more := len(t.Plan) - mostItems; more > 0 {
+			fmt.Fprintf(p, "  ... and %d more; --json lists all\n", more)
+		}
+		p.notes(t)
+	}
+	p.WriteString("dry run: nothing was purged\n")
+}
+
+func (p *printer) notes(t invalidateTarget) {
+	for _, n := range t.Notes {
+		p.wrapped("  note: ", "        ", n)
+	}
+}
+
+// where names the distribution, unless the target's name does.
+func where(t invalidateTarget) string {
+	if t.Distribution == "" || t.Distribution == t.Name {
+		return ""
+	}
+	return " (" + t.Distribution + ")"
+}
+
+// outcomes is a table of the targets and what else to know of them.
+func (p *printer) outcomes(d invalidateDocument) {
+	table := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "TARGET\tDISTRIBUTION\tOUTCOME\tINVALIDATION\tITEMS\tCOMPLETED\tSEEN") // of a builder; it cannot fail
+	for _, t := range d.Targets {
+		completed, seen := "-", "-"
+		if t.Completion > 0 {
+			completed = fmt.Sprintf("%.1fs", t.Completion)
+		}
+		if t.Pages > 0 {
+			seen = fmt.Sprintf("%s, %d pages", or(t.POP, "unnamed"), t.Pages)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Name, or(t.Distribution, "-"), words[t.Outcome], or(t.Invalidation, "-"), t.paths(false), completed, seen)
+	}
+	_ = table.Flush()
+	for _, t := range d.Targets {
+		if t.Error != "" && len(d.Targets) > 1 {
+			p.wrapped(t.Name+": ", "    ", t.Error)
+			if t.Try != "" {
+				p.wrapped("    try: ", "         ", t.Try)
+			}
+		}
+		for _, n := range t.Notes {
+			p.wrapped(t.Name+": note: ", "    ", n)
+		}
+	}
+}
+
+// words are the outcomes for people.
+var words = map[fleet.Outcome]string{
+	fleet.Done: "done", fleet.Failed: "failed", fleet.Stale: "stale", fleet.InProgress: "in progress", fleet.Skipped: "skipped",
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// costs tells what the run costs, and the month so far.
+func (p *printer) costs(c invalidateCost, dry bool) {
+	verb := "cost: "
+	if dry {
+		verb = "cost, if it is done: "
+	}
+	fmt.Fprintf(p, "%s%s, %s\n", verb, countedPaths(c.Paths), money(c.Price))
+	for _, a := range c.Accounts {
+		fmt.Fprintf(p, "month: %s in %s, %s, as far as %s know\n", countedPaths(a.MonthPaths), accountName(a.Account), money(a.MonthPrice), or(a.KnownFrom, "runs on this machine"))
+	}
+}
+
+// accountName is an account for people.
+func accountName(account string) string {
+	switch {
+	case account == "own":
+		return "your own account"
+	case strings.HasPrefix(account, "profile "):
+		return "the account of " + account
+	}
+	return "account " + account
+}
+
+func countedPaths(n int) string {
+	if n == 1 {
+		return "1 path"
+	}
+	return fmt.Sprintf("%d paths", n)
+}

@@ -1,0 +1,314 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/release"
+	"github.com/unstale/unstale/internal/store"
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/targetfile"
+	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
+	"github.com/unstale/unstale/site"
+)
+
+// deployed is a release as the flags name it; zero where items were named instead.
+type deployed struct {
+	site, name string // the site is an absolute path
+	previous   []string
+	snapshot   site.Snapshot
+	known      []site.Snapshot // what caches may hold, where no state says so; none: not known
+	of         []string        // distributions that the manifests among them are of
+}
+
+// readRelease reads the files of a release. Warnings go to warn.
+func readRelease(name string, previous []string, warn func(string)) (d deployed, err error) {
+	if name == "" {
+		if len(previous) > 0 {
+			return d, usage{withTry(errors.New("--previous is given without the release that follows it"), "--site DIRECTORY, or --artifact ZIP")}
+		}
+		return d, nil
+	}
+	release, err := readSource(name)
+	if err == nil {
+		err = release.damage
+	}
+	if err != nil {
+		return d, unusable("--site", name, err)
+	}
+	d.snapshot, d.name = release.manifest.Snapshot, release.manifest.Release
+	if d.snapshot == nil {
+		d.snapshot = site.Snapshot{}
+	}
+	d.note(release)
+	if d.site, err = filepath.Abs(name); err != nil {
+		return d, fmt.Errorf("find %s: %w", name, err)
+	}
+	for _, name := range previous {
+		s, err := readSource(name)
+		if err != nil {
+			return d, unusable("--previous", name, err)
+		}
+		path, err := filepath.Abs(name)
+		if err != nil {
+			return d, fmt.Errorf("find %s: %w", name, err)
+		}
+		d.previous = append(d.previous, path)
+		if s.damage != nil {
+			warn(fmt.Sprintf("use %s as --previous: %v; nothing is known of what caches hold, so everything is purged", name, s.damage))
+			s.manifest.Snapshot = nil
+		}
+		d.known = append(d.known, s.manifest.Snapshot)
+		d.note(s)
+	}
+	if slices.ContainsFunc(d.known, func(s site.Snapshot) bool { return s == nil }) {
+		d.known = nil
+	}
+	return d, nil
+}
+
+func (d *deployed) note(s source) {
+	if s.manifest.Distribution != "" {
+		d.of = append(d.of, s.manifest.Distribution)
+	}
+}
+
+// work makes what a fleet does out of targets.
+type work struct {
+	connections
+	deployed deployed
+	items    []invalidation.Item
+	attempt  string
+	log      *runs.Log
+	dry      bool
+	started  time.Time
+	warn     func(string)
+
+	mu   sync.Mutex
+	used map[string]months // by account
+	told map[string]bool   // notes
+}
+
+// months is what was used of an account before this run, and who says so.
+type months struct {
+	paths int
+	by    string
+}
+
+// tasks are the fleet's targets.
+func (w *work) tasks(targets []targetfile.Target) []fleet.Target {
+	w.used, w.told = map[string]months{}, map[string]bool{}
+	all := make([]fleet.Target, len(targets))
+	for i, t := range targets {
+		all[i] = fleet.Target{Name: t.Name, Account: runs.Account(t), Wait: t.Wait, Blind: blind(w.items), Open: func(ctx context.Context) (fleet.Work, error) {
+			return w.open(ctx, i, t)
+		}}
+	}
+	return all
+}
+
+// open makes ready for one target.
+func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work, error) {
+	c, err := w.of(ctx, t)
+	if err != nil {
+		return fleet.Work{}, advised(err)
+	}
+	if c.note != "" {
+		w.once(c.note)
+	}
+	if t, err = c.settle(ctx, t); err != nil {
+		return fleet.Work{}, err
+	}
+	for _, id := range w.deployed.of {
+		if t.Distribution != "" && id != t.Distribution {
+			return fleet.Work{}, advised(withTry(fmt.Errorf("purge %s: the manifest is of distribution %s, not of %s", t.Name, id, t.Distribution), "the manifests of this target's own releases"))
+		}
+	}
+	g, err := c.routes.Gateway(t.Target, w.attempt)
+	if err != nil {
+		return fleet.Work{}, err
+	}
+	state, err := w.state(c, i, t)
+	if err != nil {
+		return fleet.Work{}, err
+	}
+	run := release.New(release.Release{
+		Target: planning(t), Name: w.deployed.name, Attempt: w.attempt, Snapshot: w.deployed.snapshot, Items: w.items,
+		Verify: t.Verify, Function: "unstale invalidate", State: state, Started: w.started,
+	})
+	w.count(ctx, t, state)
+	order := run.Order(time.Time{}, w.saved(i))
+	w.reword(&order, t)
+	made := fleet.Work{Gateway: g, Order: order, Conclude: run.Conclude}
+	if w.log != nil {
+		made.From = w.log.Run().Targets[i].Progress
+	}
+	return made, nil
+}
+
+// once warns of something once.
+func (w *work) once(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.told[text] {
+		w.told[text] = true
+		w.warn(text)
+	}
+}
+
+// saved writes a target's progress down. What cannot be written is told when the run ends.
+func (w *work) saved(i int) func(purge.Progress) {
+	return func(p purge.Progress) {
+		if w.log != nil {
+			_ = w.log.Update(i, func(t *runs.Target) { t.Progress = p })
+		}
+	}
+}
+
+// reword says of the items who named them, and lets a route that cannot read the origin go on where no
+// history depends on it.
+func (w *work) reword(o *purge.Order, t targetfile.Target) {
+	if w.items != nil {
+		made := o.Plan
+		o.Plan = func(ctx context.Context, d plan.Distribution, busy invalidation.Limits) (plan.Plan, error) {
+			p, err := made(ctx, d, busy)
+			for i := range p.Items {
+				p.Items[i].Reason = "named on the command line"
+			}
+			return p, err
+		}
+		expected := o.Expect
+		o.Expect = func(ctx context.Context, d plan.Distribution) ([]viewer.Expectation, error) {
+			all, err := expected(ctx, d)
+			return purged(all, w.items), err
+		}
+	}
+	if t.State.Bucket == "" {
+		served := o.Served
+		o.Served = func(d plan.Distribution) purge.Served {
+			s := served(d)
+			s.Optional = true
+			return s
+		}
+	}
+}
+
+// mostPages is how many pages of named items are looked at.
+const mostPages = 100
+
+// purged leaves out what no item covers, since that may well be older, and adds what the items name: a
+// page may be there or not, but none may be older than the purge.
+func purged(all []viewer.Expectation, items []invalidation.Item) []viewer.Expectation {
+	covered := func(path string) bool {
+		path, _, _ = strings.Cut(path, "?")
+		return slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() && i.Covers(path) })
+	}
+	kept := slices.DeleteFunc(slices.Clone(all), func(e viewer.Expectation) bool { return !covered(e.Path) })
+	for _, item := range items {
+		path := strings.TrimSuffix(string(item), "*")
+		known := slices.ContainsFunc(kept, func(e viewer.Expectation) bool { return e.Path == path })
+		if !item.Tag() && !known && len(kept) < mostPages {
+			kept = append(kept, viewer.Expectation{Path: path, MayFail: true})
+		}
+	}
+	return kept
+}
+
+// blind reports whether nothing tells which pages items are about: only tags are named.
+func blind(items []invalidation.Item) bool {
+	return len(items) > 0 && !slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() })
+}
+
+// state is what the run keeps and knows of a target: in the target's bucket, or on this machine.
+func (w *work) state(c *connection, i int, t targetfile.Target) (release.State, error) {
+	if t.State.Bucket == "" {
+		if w.log == nil {
+			return paper{w.deployed.known}, nil
+		}
+		return &runs.State{Log: w.log, Index: i, Previous: w.deployed.known}, nil
+	}
+	cfg := c.cfg
+	if w.dry {
+		cfg = readOnly(cfg)
+	}
+	kept, err := store.NewState(cfg, t.State.String())
+	switch {
+	case err != nil:
+		return nil, err
+	case w.items != nil:
+		return forgetful{kept}, nil
+	}
+	return kept, nil
+}
+
+// count notes how many paths were used in the target's account this month, as far as that is known.
+func (w *work) count(ctx context.Context, t targetfile.Target, state release.State) {
+	account := runs.Account(t)
+	w.mu.Lock()
+	_, known := w.used[account]
+	w.mu.Unlock()
+	if known {
+		return
+	}
+	m := months{by: "runs on this machine"}
+	if t.State.Bucket != "" {
+		m.by = t.State.String()
+	}
+	name := t.Account
+	if name == "" {
+		name = "own"
+	}
+	used, err := state.Used(ctx, name, w.started)
+	if err != nil {
+		return // reading the state fails again where it matters, and is told there
+	}
+	m.paths = used
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.used[account] = m
+}
+
+// planning is the target with how its releases are planned.
+func planning(t targetfile.Target) target.Target {
+	budget := ""
+	switch t.Budget.Unit {
+	case plan.PerPlan:
+		budget = strconv.Itoa(t.Budget.Items)
+	case plan.PerMonth:
+		budget = t.Budget.Money.String()
+	}
+	one := t.Target
+	one.Planning = &target.Planning{
+		Preset: t.Preset, Budget: budget, Deletes: t.Deletes, Bucket: t.Bucket, Prefix: t.Prefix, Routes: t.AppRoutes, Rewrites: t.Rewrites,
+	}
+	return one
+}
+
+// advice is an error whose next step the fleet passes on.
+type advice struct{ hinted }
+
+// Advice is the next step.
+func (a advice) Advice() string { return a.try }
+
+func (a advice) Unwrap() error { return a.error }
+
+func advised(err error) error {
+	var h hinted
+	if errors.As(err, &h) {
+		text := strings.TrimSpace(err.Error())
+		return advice{hinted{errors.New(text), h.try}}
+	}
+	return err
+}

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/targetfile"
+	"github.com/unstale/unstale/invalidation"
+)
+
+// statusVersion is the version of docs/schemas/status.schema.json.
+const statusVersion = 1
+
+// statusDocument is what there is to see. Its JSON is a contract: see the schema.
+type statusDocument struct {
+	Version  int             `json:"version"`
+	Month    string          `json:"month"` // in UTC, such as "2026-11"
+	Targets  []statusTarget  `json:"targets"`
+	Accounts []statusAccount `json:"accounts"`
+	Runs     []statusRun     `json:"runs"` // of this machine: the latest, and all that are unfinished
+}
+
+type statusTarget struct {
+	Name         string               `json:"name"`
+	Route        string               `json:"route"`
+	Account      string               `json:"account,omitempty"`
+	Distribution string               `json:"distribution,omitempty"`
+	InProgress   []statusInvalidation `json:"inProgress"`
+	Recent       []statusInvalidation `json:"recent"` // completed, newest first
+	Headroom     *statusRoom          `json:"headroom,omitempty"`
+	MonthPaths   int                  `json:"monthPaths"`
+	KnownFrom    string               `json:"knownFrom"` // who counted
+	Notes        []string             `json:"notes"`
+	Error        string               `json:"error,omitempty"`
+	Try          string               `json:"try,omitempty"`
+}
+
+type statusInvalidation struct {
+	ID        string    `json:"id"`
+	Status    string    `json:"status"`
+	Created   time.Time `json:"created"`
+	Items     []string  `json:"items"`
+	Reference string    `json:"reference"`
+}
+
+// statusRoom is what may still be put in progress.
+type statusRoom struct {
+	Files     int `json:"files"`
+	Wildcards int `json:"wildcards"`
+}
+
+type statusAccount struct {
+	Account    string  `json:"account"`
+	MonthPaths int     `json:"monthPaths"` // of the targets
+	MonthPrice float64 `json:"monthPrice"` // US dollars
+	FreeLeft   int     `json:"freeLeft"`
+}
+
+type statusRun struct {
+	ID         string            `json:"id"`
+	Started    time.Time         `json:"started"`
+	Ended      *time.Time        `json:"ended,omitempty"` // not while it goes on, or where it was cut off
+	Unfinished bool              `json:"unfinished"`      // there is something to take up again
+	Release    string            `json:"release,omitempty"`
+	Items      []string          `json:"items"` // empty where a release was planned
+	Targets    []statusRunTarget `json:"targets"`
+}
+
+type statusRunTarget struct {
+	Name         string `json:"name"`
+	Outcome      string `json:"outcome,omitempty"`
+	Stage        string `json:"stage"`
+	Invalidation string `json:"invalidation,omitempty"`
+	Distribution string `json:"distribution,omitempty"`
+	Said         string `json:"said,omitempty"`
+}
+
+func summary(r runs.Run) statusRun {
+	s := statusRun{ID: r.ID, Started: r.Started, Unfinished: r.Unfinished(), Release: r.Release, Items: []string{}, Targets: []statusRunTarget{}}
+	if !r.Ended.IsZero() {
+		s.Ended = &r.Ended
+	}
+	for _, item := range r.Items {
+		s.Items = append(s.Items, string(item))
+	}
+	for _, t := range r.Targets {
+		s.Targets = append(s.Targets, statusRunTarget{t.Name, t.Outcome, t.Progress.Stage.Name(), t.Progress.ID, t.Progress.Distribution, t.Said})
+	}
+	return s
+}
+
+// add sums up by account, each distribution once.
+func (d *statusDocument) add(targets []targetfile.Target) {
+	seen, at := map[string]bool{}, map[string]int{}
+	for i, t := range d.Targets {
+		if t.Error != "" || t.Distribution != "" && seen[t.Distribution] {
+			continue
+		}
+		seen[t.Distribution] = true
+		account := runs.Account(targets[i])
+		n, known := at[account]
+		if !known {
+			n, at[account] = len(d.Accounts), len(d.Accounts)
+			d.Accounts = append(d.Accounts, statusAccount{Account: account})
+		}
+		d.Accounts[n].MonthPaths += t.MonthPaths
+	}
+	for i := range d.Accounts {
+		a := &d.Accounts[i]
+		a.MonthPrice, a.FreeLeft = dollars(invalidation.Cost(a.MonthPaths, 0)), invalidation.FreeLeft(a.MonthPaths)
+	}
+}
+
+// err tells of targets that could not be looked at.
+func (d statusDocument) err() error {
+	n := 0
+	var first *statusTarget
+	for i := range d.Targets {
+		if t := &d.Targets[i]; t.Error != "" {
+			if n++; first == nil {
+				first = t
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	text := first.Error
+	if len(d.Targets) > 1 {
+		text = fmt.Sprintf("%d of %d targets cannot be looked at; %s: %s", n, len(d.Targets), first.Name, first.Error)
+	}
+	return withTry(errors.New(text), "%s", or(first.Try, "unstale doctor"))
+}
+
+// writeStatus prints it: a table of targets, the invalidations of each, accounts, runs.
+func writeStatus(out io.Writer, d statusDocument, color bool) error {
+	p := printer{color: color}
+	if len(d.Targets) > 0 {
+		p.targets(d)
+		p.invalidations(d)
+		for _, a := range d.Accounts {
+			fmt.Fprintf(&p, "month: %s of these targets in %s, %s; %d paths free\n", countedPaths(a.MonthPaths), accountName(a.Account), money(a.MonthPrice), a.FreeLeft)
+		}
+	}
+	p.runs(d.Runs, len(d.Targets) > 0)
+	_, err := io.WriteString(out, p.String())
+	return err
+}
+
+func (p *printer) targets(d statusDocument) {
+	table := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "TARGET\tDISTRIBUTION\tIN PROGRESS\tROOM: FILES\tWILDCARDS\tPATHS THIS MONTH") // of a builder; it cannot fail
+	for _, t := range d.Targets {
+		if t.Headroom == nil {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t?\t?\t?\t?\n", t.Name, or(t.Distribution, "-"))
+			continue
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", t.Name, or(t.Distribution, "-"), len(t.InProgress), t.Headroom.Files, t.Headroom.Wildcards, t.MonthPaths)
+	}
+	_ = table.Flush()
+}
+
+// invalidations lists them by target.
+func (p *printer) invalidations(d statusDocument) {
+	for _, t := range d.Targets {
+		if t.Error != "" {
+			p.wrapped(t.Name+": ", "    ", t.Error)
+			if t.Try != "" {
+				p.wrapped("    try: ", "         ", t.Try)
+			}
+		}
+		if t.KnownFrom != "CloudFront" {
+			p.wrapped(t.Name+": note: ", "    ", "route "+t.Route+" lists what is in progress only; the rest is from "+t.KnownFrom)
+		}
+		for _, n := range t.Notes {
+			p.wrapped(t.Name+": note: ", "    ", n)
+		}
+		for _, i := range append(t.InProgress[:len(t.InProgress):len(t.InProgress)], t.Recent...) {
+			fmt.Fprintf(p, "%s: %s %s, created %s: %s\n", t.Name, i.ID, i.Status, i.Created.Format(time.RFC3339), some(i.Items))
+		}
+	}
+}
+
+// some lists the first items.
+func some(items []string) string {
+	const most = 3
+	text := strings.Join(items[:min(len(items), most)], " ")
+	if more := len(items) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func (p *printer) runs(all []statusRun, also bool) {
+	if len(all) == 0 {
+		if !also {
+			p.WriteString("nothing was run on this machine yet, and there is no targets file\n")
+		}
+		return
+	}
+	for _, r := range all {
+		what := "release " + or(r.Release, "without a name")
+		if len(r.Items) > 0 {
+			what = some(r.Items)
+		}
+		fmt.Fprintf(p, "run %s, begun %s: %s\n", r.ID, r.Started.Format(time.RFC3339), what)
+		for _, t := range r.Targets {
+			state := or(words[fleet.Outcome(t.Outcome)], "cut off")
+			fmt.Fprintf(p, "  %s: %s after %s", t.Name, state, t.Stage)
+			if t.Invalidation != "" {
+				fmt.Fprintf(p, ", %s on %s", t.Invalidation, t.Distribution)
+			}
+			p.WriteByte('\n')
+		}
+		if r.Unfinished {
+			fmt.Fprintf(p, "  go on: unstale invalidate --resume %s\n", r.ID)
+		}
+	}
+}
