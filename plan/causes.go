@@ -106,6 +106,7 @@ type ledger [omissions]struct {
 	count    int
 	wait     time.Duration
 	examples []string
+	last     string // key: one that is the page of several errors counts once
 }
 
 // maxExamples is how many keys a note names.
@@ -113,8 +114,12 @@ const maxExamples = 3
 
 func (l *ledger) add(why omission, key string, wait time.Duration) {
 	line := &l[why]
-	line.count++
 	line.wait = max(line.wait, wait)
+	if line.count > 0 && line.last == key {
+		return
+	}
+	line.count++
+	line.last = key
 	if len(line.examples) < maxExamples {
 		line.examples = append(line.examples, key)
 	}
