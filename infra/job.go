@@ -37,8 +37,8 @@ func newJob(c constructs.Construct, j job, log awslogs.CfnLogGroup) awslambda.Cf
 		description: "Purges a release's targets for CodePipeline and answers the job",
 		roleARN:     j.roleARN,
 		code:        j.code,
-		memory:      256,
-		timeout:     90, // longer than it waits for one completion (50 s) and for viewers, before it hands over by token
+		memory:      512, // planning a site of a million files takes 300 MiB
+		timeout:     90,  // longer than it waits for one completion (50 s) and for viewers, before it hands over by token
 		environment: environment,
 	}, log)
 	// The action's event is delivered asynchronously. The handler fails only when its answer was not accepted; then Lambda
