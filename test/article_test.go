@@ -19,6 +19,7 @@ import (
 	"github.com/unstale/unstale/examples/static"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // This project began with an article that tried to clear a cache across accounts. These are its
@@ -74,7 +75,7 @@ func TestArticleRoleOfAnotherAccount(t *testing.T) {
 
 func functionZip(t *testing.T) []byte {
 	t.Helper()
-	zip, err := os.ReadFile(filepath.Join(must(t, lambdas), "invalidator_"+story.Architecture()+".zip"))
+	zip, err := os.ReadFile(filepath.Join(stage.Lambdas(t), "invalidator_"+story.Architecture()+".zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func member(of map[string]any, path ...string) map[string]any {
 // nobody answers. That is why this project exists.
 func TestArticleRelayHangsUntilTheSilenceTimeout(t *testing.T) {
 	t.Parallel()
-	stage := set(t, story.Options{Source: static.Files, Lambdas: must(t, articleLambdas), Template: articleEnvironment(t)})
+	stage := set(t, story.Options{Source: static.Files, Lambdas: stage.Zips(t, "./test/testdata/article/pipeline-job", "./test/testdata/article/invalidator"), Template: articleEnvironment(t)})
 	began := time.Now()
 	execution, err := stage.Release(deadline(t), "1", nil)
 	if err != nil {

@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/unstale/unstale/test/stage"
 )
 
 // A mistake ends with exit code 1 and tells where it failed, why, and the statement to add, once the story
 // was shown. What each mistake ends with is in test/mistakes.
 func TestBreakAsText(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--break", "external-id", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--break", "external-id", "--lambdas", stage.Lambdas(t))
 	if got.code != 1 || !strings.Contains(got.stderr, "the release failed, as it had to with this mistake") {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
@@ -29,7 +31,7 @@ func TestBreakAsText(t *testing.T) {
 // The same as a document: the report as ever, and the finding.
 func TestBreakAsDocument(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--break", "no-callback", "--json", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--break", "no-callback", "--json", "--lambdas", stage.Lambdas(t))
 	if got.code != 1 {
 		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
 	}
@@ -61,13 +63,13 @@ func TestBreakAsDocument(t *testing.T) {
 // statement that the mistake ends with is the one by which route assume does what was meant.
 func TestBreakCrossAccountRole(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--break", "cross-account-role", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--break", "cross-account-role", "--lambdas", stage.Lambdas(t))
 	if got.code != 1 {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
 	inOrder(t, got.stdout, "failed    stack unstale-pipeline-assume", "JobFunction: "+crossAccount, "lesson    A service takes roles of its own account only",
 		"add in account 111111111111, to the identity policy of arn:aws:iam::111111111111:role/unstale-job:", `"Action": "sts:AssumeRole"`, `"Resource": "arn:aws:iam::222222222222:role/unstale-purge"`)
-	good := parse(t, unstale(t, nil, "rehearse", "--route", "assume", "--json", "--lambdas", must(t, lambdas)).stdout)
+	good := parse(t, unstale(t, nil, "rehearse", "--route", "assume", "--json", "--lambdas", stage.Lambdas(t)).stdout)
 	for _, c := range good.Calls {
 		if c.Action == "sts:AssumeRole" && c.Resource == "arn:aws:iam::222222222222:role/unstale-purge" && strings.HasPrefix(c.Principal, "arn:aws:sts::111111111111:assumed-role/unstale-job/") && c.Decision == "allow" {
 			return

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // crossings are the calls that are the point of each route: caller's account, action, account, end of the
@@ -44,7 +45,7 @@ func TestEveryRouteAsDocument(t *testing.T) {
 		}
 		t.Run(route, func(t *testing.T) {
 			t.Parallel()
-			got := unstale(t, nil, "rehearse", "--route", route, "--json", "--lambdas", must(t, lambdas))
+			got := unstale(t, nil, "rehearse", "--route", route, "--json", "--lambdas", stage.Lambdas(t))
 			if got.code != 0 || got.stderr != "" {
 				t.Fatalf("exit code %d\n%s", got.code, got.stderr)
 			}
@@ -86,7 +87,7 @@ func checkCrossings(t *testing.T, d document) {
 // Without --route the story takes the default.
 func TestDefaultRoute(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--lambdas", stage.Lambdas(t))
 	if got.code != 0 || !strings.Contains(got.stdout, "route assume") || !strings.Contains(got.stdout, "border A->B sts:AssumeRole arn:aws:iam::222222222222:role/unstale-purge") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}

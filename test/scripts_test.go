@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/unstale/unstale/test/stage"
 )
 
 // The command line's specification: each script is what a person types and what comes back.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	bin := filepath.Dir(must(t, program))
+	bin := filepath.Dir(stage.Program(t))
 	testscript.Run(t, testscript.Params{
 		Dir: "scripts",
 		Setup: func(e *testscript.Env) error {

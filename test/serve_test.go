@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+
+	"github.com/unstale/unstale/test/stage"
 )
 
 // served is a running `unstale rehearse --serve`, as a person at two shells has it.
@@ -37,7 +39,7 @@ var environmentFile = regexp.MustCompile(`^  (pipeline|delivery) account +\. (\S
 func start(t *testing.T, args ...string) *served {
 	t.Helper()
 	s := &served{tmp: t.TempDir(), files: map[string]string{}}
-	s.cmd = exec.CommandContext(deadline(t), must(t, program), args...)
+	s.cmd = exec.CommandContext(deadline(t), stage.Program(t), args...)
 	s.cmd.Env = append(os.Environ(), "TMPDIR="+s.tmp)
 	s.cmd.Stderr = &s.stderr
 	stdout, err := s.cmd.StdoutPipe()
@@ -98,7 +100,7 @@ func TestServe(t *testing.T) {
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Fatal("no aws on PATH: make setup installs the AWS CLI on Debian; elsewhere install it and run the tests again")
 	}
-	s := start(t, "rehearse", "--route", "relay", "--serve", "--lambdas", must(t, lambdas))
+	s := start(t, "rehearse", "--route", "relay", "--serve", "--lambdas", stage.Lambdas(t))
 	s.until(t, "Ctrl-C ends it")
 	for _, name := range []string{"pipeline", "delivery"} {
 		checkPrivate(t, s.files[name])
@@ -270,7 +272,7 @@ func whoAmI(t *testing.T, env map[string]string, id, secret string) error {
 func TestInterruptInTheMiddle(t *testing.T) {
 	t.Parallel()
 	for _, moment := range []string{"CREATE_IN_PROGRESS", "Build    InProgress", "invalidation I"} {
-		s := start(t, "rehearse", "--route", "relay", "--lambdas", must(t, lambdas))
+		s := start(t, "rehearse", "--route", "relay", "--lambdas", stage.Lambdas(t))
 		s.until(t, moment)
 		if code := s.interrupt(t); code != 130 || s.stderr.String() != "unstale: interrupted\n" {
 			t.Errorf("at %q: exit code %d\n%s", moment, code, s.stderr.String())

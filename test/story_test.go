@@ -14,12 +14,13 @@ import (
 	"github.com/unstale/unstale/examples/static"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // The main job by the program itself, with nothing but the document on stdout.
 func TestStoryAsDocument(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--route", "relay", "--json", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--route", "relay", "--json", "--lambdas", stage.Lambdas(t))
 	if got.code != 0 || got.stderr != "" {
 		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
 	}
@@ -96,7 +97,7 @@ func checkCalls(t *testing.T, d document) {
 // The same as a person reads it. What is no terminal gets no escape codes.
 func TestStoryAsText(t *testing.T) {
 	t.Parallel()
-	got := unstale(t, nil, "rehearse", "--route", "relay", "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--route", "relay", "--lambdas", stage.Lambdas(t))
 	if got.code != 0 || got.stderr != "" {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -140,7 +141,7 @@ func TestFailedBuildEndsWithOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := unstale(t, nil, "rehearse", "--route", "relay", "--json", "--site", site, "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--route", "relay", "--json", "--site", site, "--lambdas", stage.Lambdas(t))
 	if got.code != 1 || !strings.Contains(got.stderr, "did not reach every viewer") {
 		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
@@ -167,7 +168,7 @@ func TestFailedBuildShowsItsOutput(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := unstale(t, nil, "rehearse", "--site", site, "--lambdas", must(t, lambdas))
+	got := unstale(t, nil, "rehearse", "--site", site, "--lambdas", stage.Lambdas(t))
 	if got.code != 1 || strings.Contains(got.stdout, " 70\n") {
 		t.Errorf("exit code %d\n%s", got.code, got.stdout)
 	}
@@ -185,7 +186,7 @@ func TestStoryThatNobodyReads(t *testing.T) {
 		{">&-", "unstale: stdout is closed, so the story is told to nobody", 0},
 		{">/dev/null", "", 0},
 	} {
-		cmd := exec.CommandContext(deadline(t), "sh", "-c", `exec "$0" rehearse --lambdas "$1" `+tt.redirection, must(t, program), must(t, lambdas))
+		cmd := exec.CommandContext(deadline(t), "sh", "-c", `exec "$0" rehearse --lambdas "$1" `+tt.redirection, stage.Program(t), stage.Lambdas(t))
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		_ = cmd.Run() // its code is judged

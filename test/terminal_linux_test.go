@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/unstale/unstale/test/stage"
 )
 
 // Colours are for terminals that want them. Source: no-color.org.
@@ -46,7 +48,7 @@ func onTerminal(t *testing.T, env []string, args ...string) string {
 	t.Helper()
 	master, terminal := openTerminal(t)
 	defer func() { _ = master.Close() }()
-	cmd := exec.CommandContext(deadline(t), must(t, program), args...)
+	cmd := exec.CommandContext(deadline(t), stage.Program(t), args...)
 	cmd.Env = append(append(os.Environ(), "TMPDIR="+t.TempDir()), env...)
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	if err := cmd.Start(); err != nil {

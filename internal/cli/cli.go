@@ -37,10 +37,62 @@ type usage struct{ error }
 
 func (u usage) Unwrap() error { return u.error }
 
-// interrupted is the cause of a context that a signal ended. A command that returns it says nothing else.
-type interrupted struct{ signal syscall.Signal }
+// interrupted is the cause of a context that a signal ended. A command that returns it says nothing else
+// than what goes on, where something does.
+type interrupted struct {
+	signal syscall.Signal
+	goesOn string
+}
 
-func (interrupted) Error() string { return "interrupted" }
+func (i interrupted) Error() string {
+	if i.goesOn != "" {
+		return "interrupted: " + i.goesOn
+	}
+	return "interrupted"
+}
+
+// cutOff is the interruption in place of an error that comes of it; any other error stays what it is, and
+// so does one that has an exit code of its own.
+func cutOff(ctx context.Context, err error) error {
+	var cause, said interrupted
+	var own coded
+	if err == nil || errors.As(err, &own) || errors.As(err, &said) || !errors.As(context.Cause(ctx), &cause) {
+		return err
+	}
+	// By its text, too: documents such as that of status keep no more of an error.
+	if !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), context.Canceled.Error()) {
+		return err
+	}
+	return cause
+}
+
+// untilDone is a reader whose Read ends with the context, although the one below it may never return: a
+// person at a terminal may not have anything to say.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	type result struct {
+		n   int
+		err error
+	}
+	own, read := make([]byte, len(p)), make(chan result, 1)
+	go func() {
+		n, err := u.r.Read(own)
+		read <- result{n, err}
+	}()
+	select {
+	case got := <-read:
+		return copy(p, own[:got.n]), got.err
+	case <-u.ctx.Done():
+		return 0, u.ctx.Err()
+	}
+}
 
 // withTry adds the next step to an error.
 func withTry(err error, format string, args ...any) error {
@@ -61,7 +113,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := cutOff(ctx, root.ExecuteContext(ctx))
 	if err == nil {
 		return exitDone
 	}
@@ -95,7 +147,7 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 		case s := <-signals:
 			number, _ := s.(syscall.Signal)
 			signal.Stop(signals)
-			cancel(interrupted{number})
+			cancel(interrupted{signal: number})
 		case <-ctx.Done():
 			signal.Stop(signals)
 		}
@@ -116,6 +168,7 @@ The exit codes are the same for every command:
     2  the command line or a file that it names is wrong
     3  still in progress at AWS when the wait ended
     4  completed, but viewers still see the old release
+  130  Ctrl-C ended it; invalidate then ends with 3, since AWS goes on
 
 An error ends with a line "try:" that says what to do next.`,
 		Example: `  unstale rehearse                 # both accounts on this machine; nothing to set up, nothing to pay

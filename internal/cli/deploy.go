@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,9 +42,10 @@ changes nothing, and after a failure or an interruption it goes on where it stop
 With --own-pipeline only the purge is made, for a pipeline that you have already; at the end stands what
 to add to it.
 
-With --destroy the stacks go in reverse order. What has people's content or protects it stays, unless
---delete names it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS
-then deletes after a waiting time of 30 days.
+With --destroy every stack of the name goes from the accounts, whichever route made it, with or without
+--own-pipeline, in reverse order. What has people's content or protects it stays, unless --delete names
+it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS then deletes
+after a waiting time of 30 days.
 
 The routes: ` + strings.Join(templates.Routes(), ", ") + `.
 
@@ -86,6 +88,9 @@ the command line is wrong.`,
 	return cmd
 }
 
+// validPrefix is the templates' own rule for the parameter Name.
+var validPrefix = regexp.MustCompile(`^[a-z][a-z0-9-]{0,18}[a-z0-9]$`)
+
 // deployRoute reads the command line, and leaves the rest to package deploy.
 func deployRoute(ctx context.Context, route string, f deployFlags, stdin io.Reader, stdout io.Writer) error {
 	o := deploy.Options{Route: route, Name: f.name, OwnPipeline: f.ownPipeline, Version: tagged(version())}
@@ -100,6 +105,13 @@ func deployRoute(ctx context.Context, route string, f deployFlags, stdin io.Read
 		return usage{withTry(errors.New("--delete goes with --destroy"), "unstale deploy %s --destroy --delete %s", route, f.also[0])}
 	case route != "same-account" && f.deliveryProfile == "":
 		return usage{withTry(fmt.Errorf("route %s needs the account of the site", route), "--delivery-profile, with a profile of ~/.aws/config")}
+	case route != "same-account" && f.deliveryProfile == f.pipelineProfile:
+		return usage{withTry(fmt.Errorf("route %s joins two accounts, but both are of profile %s", route, f.deliveryProfile), "--pipeline-profile and --delivery-profile of two accounts, or unstale deploy same-account")}
+	case !validPrefix.MatchString(f.name):
+		return usage{withTry(fmt.Errorf("--name %q is not 2 to 20 small letters, digits and hyphens, beginning with a letter", f.name), "--name shop")}
+	}
+	if _, err := os.Stat(f.code); f.code != "" && !f.destroy && err != nil {
+		return usage{withTry(fmt.Errorf("read --code %s: %w", f.code, bare(err)), "--code with the directory or the archive of the Lambda zips")}
 	}
 	if o.Pipeline, err = loadRegional(ctx, f.pipelineProfile, f.region); err != nil {
 		return err
@@ -109,50 +121,75 @@ func deployRoute(ctx context.Context, route string, f deployFlags, stdin io.Read
 			return err
 		}
 	}
-	s := &deploySession{out: stdout, in: bufio.NewReader(stdin), yes: f.yes}
+	s := &deploySession{out: stdout, in: bufio.NewReader(untilDone{ctx, stdin}), yes: f.yes}
 	o.Confirm, o.Remove, o.Event, o.Say = s.confirm, s.remove, s.event, s.say
 	zips := code{given: f.code}
 	o.Code = zips.read
 	d, err := deploy.Open(ctx, o)
 	if err != nil {
-		return explain(err, f)
+		return explain(ctx, err, f)
 	}
 	if f.destroy {
 		removal, err := d.Destroy(ctx, f.also)
 		if err != nil {
-			return explain(err, f)
+			return explain(ctx, err, f)
 		}
-		return s.gone(removal)
+		return s.gone(removal, d.Sought())
 	}
 	if err := zips.check(d.Functions()); err != nil {
 		return err
 	}
 	outputs, err := d.Run(ctx)
 	if err != nil {
-		return explain(err, f)
+		return explain(ctx, err, f)
 	}
 	return s.done(outputs, f.ownPipeline)
 }
 
+// interruption is what to say when a signal ended a deployment: what AWS goes on with, and what to do.
+func interruption(cause interrupted, err error) error {
+	var goes *deploy.GoesOn
+	if errors.As(err, &goes) {
+		cause.goesOn = fmt.Sprintf("stack %s is %s and goes on at AWS", goes.Stack, goes.Status)
+	}
+	return withTry(cause, "the same command again; it goes on from here")
+}
+
+// ofParameter finds in a failure the parameter that is to blame for it: rehearsals name the value to give,
+// CloudFormation names the parameter.
+var ofParameter = regexp.MustCompile(`give ([A-Z]\w*=\w+)|Parameter '?(\w+)'? (?:failed to satisfy|must)`)
+
 // explain adds the next step to what package deploy says.
-func explain(err error, f deployFlags) error {
+func explain(ctx context.Context, err error, f deployFlags) error {
 	var unknown *deploy.UnknownParameter
 	var missing *deploy.MissingParameter
 	var kept *deploy.NotRetained
 	var foreign *deploy.Foreign
+	var one *deploy.OneAccount
+	var two *deploy.TwoAccounts
+	var cause interrupted
+	blamed := ofParameter.FindStringSubmatch(err.Error())
 	switch {
+	case errors.As(context.Cause(ctx), &cause) && errors.Is(err, context.Canceled):
+		return interruption(cause, err)
 	case errors.As(err, &unknown):
 		return usage{withTry(err, "--param with one of %s", strings.Join(unknown.Known, ", "))}
 	case errors.As(err, &missing):
 		return usage{withTry(err, "--param %s=...", missing.Name)}
 	case errors.As(err, &kept):
 		return usage{withTry(err, "--destroy without --delete, which lists what stays")}
+	case errors.As(err, &one):
+		return usage{withTry(err, "--pipeline-profile and --delivery-profile of two accounts, or unstale deploy same-account")}
+	case errors.As(err, &two):
+		return usage{withTry(err, "the route that made it, with --delivery-profile")}
 	case errors.As(err, &foreign):
 		return withTry(err, "another --name, or delete the stack %s if nobody needs it", foreign.Stack)
-	case errors.Is(err, deploy.ErrDeclined), errors.Is(err, context.Canceled):
+	case errors.Is(err, deploy.ErrDeclined):
 		return withTry(err, "the same command again; it goes on from here")
 	case f.destroy:
 		return withTry(err, "the same command again, once the cause is gone; it goes on with what is left")
+	case blamed != nil:
+		return withTry(err, "the same command with --param %s", cmp.Or(blamed[1], blamed[2]+"=VALUE"))
 	}
 	return withTry(err, "the same command again, once the cause is gone; what is done already is left alone")
 }

@@ -28,6 +28,7 @@ func (s *deploySession) ask(question string) (bool, error) {
 	}
 	line, err := s.in.ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
+		_, _ = fmt.Fprintln(s.out) // the question's line ends here, whatever stands on it
 		return false, fmt.Errorf("read the answer: %w", err)
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
@@ -158,10 +159,10 @@ func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error 
 	return nil
 }
 
-// gone tells what is left.
-func (s *deploySession) gone(r deploy.Removal) error {
+// gone tells what is left, or what was looked for.
+func (s *deploySession) gone(r deploy.Removal, sought string) error {
 	if len(r.Stacks) == 0 {
-		return s.print("There is nothing to delete.\n")
+		return s.print("There is nothing to delete. Looked for: %s.\n", sought)
 	}
 	if err := s.print("\nGone.\n"); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/doctor"
 	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/targetfile"
 )
 
 type doctorFlags struct {
@@ -24,12 +26,13 @@ type doctorFlags struct {
 	role, externalID, function, machine, dist string
 	lambdas                                   string
 	tags, json, verbose, lenient, policy      bool
+	of                                        *target.Target // of the targets file
 }
 
 func newDoctor() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [TARGET]",
 		Short: "Check every link from a pipeline, or from you, to a distribution, and name the missing statement",
 		Long: `Check every link from a pipeline, or from you, to a distribution, and name the missing statement.
 
@@ -38,8 +41,9 @@ ever written. Each check says ok, broken or unknown: what a profile may not read
 A note is about what works and could do better, and does not count.
 At a broken check stands the statement to add, in which account and to what, ready to paste.
 
-What is checked is the stack set of a name, a pipeline of another name, or, with --role-arn, --function,
---state-machine or only --distribution, the way from you to one distribution. The pipeline profile speaks
+What is checked is the stack set of a name, a pipeline of another name, or the way from you to one
+distribution: that of a target of unstale.yaml, named as an argument, or the one that --role-arn,
+--function, --state-machine or only --distribution describe. The pipeline profile speaks
 for the pipeline's account, or for you; the delivery profile for the account of the distribution.
 
 The exit code is 0 when all is well, 1 when something is broken or unknown, 2 when the command line is
@@ -47,17 +51,29 @@ wrong. With --allow-unknown what is unknown does not count.`,
 		Example: `  unstale doctor --pipeline-profile build --delivery-profile site      # the stacks named unstale
   unstale doctor --pipeline my-pipeline --pipeline-profile build --delivery-profile site
   unstale doctor --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID --distribution E2EXAMPLE
+  unstale doctor shop                                                  # a target of unstale.yaml
   unstale doctor --json | jq -r '.rungs[] | select(.state == "broken") | .changes[]?.statement'
   unstale doctor --policy                                              # what a profile has to be allowed`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage{withTry(fmt.Errorf("doctor takes no argument, but got %q", args[0]), "unstale doctor --help")}
+			if len(args) > 1 {
+				return usage{withTry(fmt.Errorf("doctor takes one target, but got %q", args), "unstale doctor %s", args[0])}
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.policy {
 				return printReader(cmd.OutOrStdout())
+			}
+			if len(args) > 0 {
+				var own []string
+				for _, name := range []string{"name", "route", "pipeline", "role-arn", "external-id", "function", "state-machine", "distribution"} {
+					if cmd.Flags().Changed(name) {
+						own = append(own, "--"+name)
+					}
+				}
+				if err := f.take(args[0], own); err != nil {
+					return err
+				}
 			}
 			return examine(cmd.Context(), f, cmd.OutOrStdout())
 		},
@@ -84,6 +100,39 @@ wrong. With --allow-unknown what is unknown does not count.`,
 	return cmd
 }
 
+// take lets a target of the targets file stand in for the flags that describe one.
+func (f *doctorFlags) take(name string, given []string) error {
+	if len(given) > 0 {
+		return usage{withTry(fmt.Errorf("target %q and %s describe two things to check", name, given[0]), "one of both")}
+	}
+	file, err := readTargets("")
+	if errors.Is(err, targetfile.ErrNone) {
+		return usage{withTry(fmt.Errorf("check target %q: %w", name, err), "--name NAME for stacks, --pipeline NAME, or --distribution ID with --role-arn ARN")}
+	}
+	if err != nil {
+		return err
+	}
+	chosen, err := file.Select([]string{name}, nil, false)
+	var selection *targetfile.SelectionError
+	if errors.As(err, &selection) {
+		return usage{withTry(err, "%s", selection.Try)}
+	}
+	if err != nil || len(chosen) != 1 {
+		return errors.Join(err, fmt.Errorf("check target %q: it stands for %d targets", name, len(chosen)))
+	}
+	t := chosen[0]
+	var unreachable *targetfile.Unreachable
+	switch err := t.Reachable(); {
+	case errors.As(err, &unreachable):
+		return usage{withTry(err, "unstale doctor --pipeline NAME, which checks the pipeline's way")}
+	case t.Distribution == "" && t.Domain != "":
+		return usage{withTry(fmt.Errorf("target %s names its distribution by the domain %s", t.Name, t.Domain), "unstale doctor --distribution ID")}
+	}
+	f.of = &t.Target
+	f.pipelineProfile, f.region = cmp.Or(f.pipelineProfile, t.Profile), cmp.Or(f.region, t.Region)
+	return nil
+}
+
 func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 	q, err := f.question()
 	if err != nil {
@@ -100,6 +149,9 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 		}
 	}
 	report, err := doctor.New(pipeline, delivery).Check(ctx, q)
+	if ctx.Err() != nil { // what was asked too late looks unknown
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return withTry(err, "aws sts get-caller-identity, with the same --profile")
 	}
@@ -125,6 +177,13 @@ func judge(r doctor.Report, lenient bool) error {
 		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
 	case first != nil:
 		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "mend it as said above, then unstale doctor again")
+	case r.Unknown > 0 && !lenient && strings.Contains(r.First(doctor.Unknown).Why, "--pipeline"):
+		rest := ""
+		if r.Unknown > 1 {
+			rest = ", and profiles that are allowed what unstale doctor --policy prints"
+		}
+		return withTry(fmt.Errorf("%d of %d checks are unknown, first: %s", r.Unknown, len(r.Rungs), r.First(doctor.Unknown).Name),
+			"unstale doctor --pipeline NAME, with the name of your pipeline%s; or --allow-unknown", rest)
 	case r.Unknown > 0 && !lenient:
 		return withTry(fmt.Errorf("%d of %d checks are unknown, first: %s", r.Unknown, len(r.Rungs), r.First(doctor.Unknown).Name),
 			"profiles of both accounts that are allowed what unstale doctor --policy prints, or --allow-unknown")
@@ -141,6 +200,10 @@ func (f doctorFlags) question() (doctor.Question, error) {
 		}
 	} else if f.lambdas != "" {
 		return q, err
+	}
+	if f.of != nil {
+		q.Target = f.of
+		return q, nil
 	}
 	if f.role+f.function+f.machine+f.dist != "" {
 		t, err := f.target()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -47,6 +48,47 @@ func TestJudge(t *testing.T) {
 		if err != nil && (!errors.As(err, &h) || !strings.Contains(err.Error(), tt.says) || !strings.Contains(h.try, tt.try)) {
 			t.Errorf("%v, try %s", err, h.try)
 		}
+	}
+}
+
+// Who has to name a pipeline is told so, not to ask for more permissions.
+func TestJudgeUnnamedPipeline(t *testing.T) {
+	for r, want := range map[*doctor.Report]string{
+		new(rungs(doctor.OK, doctor.Unknown)):      "your pipeline; or",
+		new(rungs(doctor.Unknown, doctor.Unknown)): "your pipeline, and profiles",
+	} {
+		r.First(doctor.Unknown).Why = "name it with --pipeline"
+		var h hinted
+		if err := judge(*r, false); !errors.As(err, &h) || !strings.Contains(h.try, "--pipeline NAME") || !strings.Contains(h.try, want) {
+			t.Errorf("%v, try %s", err, h.try)
+		}
+	}
+}
+
+func TestDoctorOfTarget(t *testing.T) {
+	t.Chdir(t.TempDir())
+	take := func() (doctorFlags, error) {
+		var f doctorFlags
+		err := f.take("shop", nil)
+		return f, err
+	}
+	var h hinted
+	if _, err := take(); !errors.As(err, &h) || !strings.Contains(h.try, "--distribution ID") {
+		t.Errorf("without a file: %v", err)
+	}
+	const text = "version: 1\ntargets:\n  shop:\n    route: same-account\n    distribution: E2EXAMPLE\n    profile: site\n"
+	if err := os.WriteFile("unstale.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := take()
+	if err != nil || f.pipelineProfile != "site" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if q, err := f.question(); err != nil || q.Target == nil || q.Target.Distribution != "E2EXAMPLE" || q.Name != "" {
+		t.Errorf("%+v, %v", q, err)
+	}
+	if err := f.take("shop", []string{"--name"}); err == nil || !strings.Contains(err.Error(), "--name") {
+		t.Errorf("err = %v", err)
 	}
 }
 

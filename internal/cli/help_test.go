@@ -85,6 +85,9 @@ func TestHelpTellsExitCodes(t *testing.T) {
 			t.Errorf("the help does not tell exit code %d: %s", code, text)
 		}
 	}
+	if !strings.Contains(help, "  130  Ctrl-C") {
+		t.Error("the help does not tell exit code 130")
+	}
 }
 
 // completed is what a shell is offered for a command line.

@@ -140,6 +140,11 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if i.profile != "" { // otherwise others may have another
+		if err := profiles(ctx, i.targets); err != nil {
+			return err
+		}
+	}
 	w := &work{
 		deployed: i.deployed, items: i.items, attempt: i.attempt, dry: i.dryRun, started: started, warn: i.warn,
 	}
@@ -154,6 +159,10 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 	if w.log, err = i.begin(started); err != nil {
 		return err
 	}
+	w.earlier = map[int]string{}
+	for n, t := range w.log.Run().Targets {
+		w.earlier[n] = t.Progress.ID
+	}
 	if blind(i.items) && !i.noVerify {
 		i.warn("which pages have a tag is not known, so none is looked at: completion is all that is waited for")
 	}
@@ -161,15 +170,14 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 	f.Observe = s.event
 	results := f.Run(ctx, w.tasks(i.targets))
 	s.close()
-	for n, r := range results {
-		_ = w.log.Update(n, func(t *runs.Target) { // told by End
-			t.Outcome, t.Progress = string(r.Outcome), r.Verdict.Progress
-			if t.Said = ""; r.Err != nil {
-				t.Said = r.Err.Error()
-			}
-		})
-	}
-	if err := w.log.End(); err != nil {
+	err = w.log.End(func(n int, t *runs.Target) {
+		r := results[n]
+		t.Outcome, t.Progress = string(r.Outcome), r.Verdict.Progress
+		if t.Said = ""; r.Err != nil {
+			t.Said = r.Err.Error()
+		}
+	})
+	if err != nil {
 		i.warn("the run cannot be taken up again: " + err.Error())
 	}
 	return i.report(i.document(w, results, context.Cause(ctx)), s.broken())
@@ -200,6 +208,9 @@ func (i *invalidator) prepare(args []string) (err error) {
 	case len(items) > 0 && i.site != "":
 		return usage{withTry(fmt.Errorf("purge %s, or plan the release %s? both are given", items[0], i.site), "items, or --site")}
 	case len(items) == 0 && i.site == "":
+		if err := i.aim.misnamed(names); err != nil {
+			return err
+		}
 		return usage{withTry(errors.New("nothing is named to purge"), "'/*' for everything, '/some/page', or --site DIRECTORY for a release")}
 	}
 	if len(items) > 0 {
@@ -286,6 +297,8 @@ func (i *invalidator) begin(started time.Time) (*runs.Log, error) {
 	switch {
 	case errors.Is(err, runs.ErrOther):
 		return nil, usage{withTry(err, "another --attempt")}
+	case errors.Is(err, runs.ErrRunning):
+		return nil, withTry(fmt.Errorf("nothing was purged: run %s is going on in another process", i.attempt), "unstale status --run %s", i.attempt)
 	case err != nil:
 		return nil, withTry(fmt.Errorf("nothing was purged: %w", err), "set XDG_STATE_HOME to a directory that you may write to")
 	}

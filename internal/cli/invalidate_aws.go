@@ -3,11 +3,13 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/unstale/unstale/internal/gateway"
 	ways "github.com/unstale/unstale/internal/gateway/routes"
@@ -75,6 +77,23 @@ func connect(ctx context.Context, id identity) (*connection, error) {
 		return nil, withTry(fmt.Errorf("get credentials of profile %s: %s", name, e.Message), "%s", who)
 	}
 	return &connection{cfg, ways.New(cfg), note}, nil
+}
+
+// profiles tells of a profile that is not there, which is a mistake in the command line or the targets file.
+// Nothing is called.
+func profiles(ctx context.Context, targets []targetfile.Target) error {
+	seen := map[string]bool{}
+	for _, t := range targets {
+		if t.Profile == "" || seen[t.Profile] {
+			continue
+		}
+		seen[t.Profile] = true
+		var missing config.SharedConfigProfileNotExistError
+		if _, err := loadConfig(ctx, t.Profile, t.Region); errors.As(err, &missing) {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle completes a target that is known by its domain.

@@ -54,6 +54,7 @@ type invalidateTarget struct {
 	progress     purge.Progress // for the text
 	price        invalidation.Money
 	account      string
+	again        bool // the invalidation was there before this run: nothing is paid anew
 }
 
 // invalidateCost is what it costs, in US dollars, as far as is known here: paths that others invalidated in
@@ -83,7 +84,11 @@ func (i *invalidator) document(w *work, results []fleet.Result, interruption err
 		d.Run = ""
 	}
 	for n, r := range results {
-		d.Targets = append(d.Targets, i.target(n, r))
+		t := i.target(n, r)
+		if t.again = w.again(n, r.Verdict.Progress); t.again {
+			t.Notes = append(t.Notes[:len(t.Notes):len(t.Notes)], fmt.Sprintf("invalidation %s was there before: it was found again, and nothing is paid anew", t.Invalidation))
+		}
+		d.Targets = append(d.Targets, t)
 	}
 	d.Cost = cost(d.Targets, w)
 	return d
@@ -166,27 +171,36 @@ func (t invalidateTarget) paths(dry bool) int {
 	return t.progress.Paths
 }
 
-// cost adds up by account.
+// sum is how many paths an account has to pay for.
+type sum struct{ all, anew int }
+
+// cost adds up by account. What was found again counts for the month, and was paid before.
 func cost(targets []invalidateTarget, w *work) invalidateCost {
 	c := invalidateCost{Accounts: []accountCost{}}
-	sums, order := map[string]int{}, []string{}
+	sums, order := map[string]sum{}, []string{}
 	for _, t := range targets {
-		if _, known := sums[t.account]; !known {
+		one, known := sums[t.account]
+		if !known {
 			order = append(order, t.account)
 		}
-		sums[t.account] += t.paths(w.dry)
+		n := t.paths(w.dry)
+		if one.all += n; !t.again {
+			one.anew += n
+		}
+		sums[t.account] = one
 	}
 	for _, account := range order {
 		n, before := sums[account], w.used[account]
-		if n == 0 && before.by == "" {
+		if n.all == 0 && before.by == "" {
 			continue
 		}
-		price := dollars(invalidation.Cost(n, before.paths))
-		c.Paths += n
+		earlier := before.paths + n.all - n.anew
+		price := dollars(invalidation.Cost(n.anew, earlier))
+		c.Paths += n.anew
 		c.Price += price
 		c.Accounts = append(c.Accounts, accountCost{
-			Account: account, Paths: n, Price: price, MonthPaths: n + before.paths,
-			MonthPrice: dollars(invalidation.Cost(n+before.paths, 0)), KnownFrom: before.by,
+			Account: account, Paths: n.anew, Price: price, MonthPaths: n.anew + earlier,
+			MonthPrice: dollars(invalidation.Cost(n.anew+earlier, 0)), KnownFrom: before.by,
 		})
 	}
 	return c
@@ -244,7 +258,7 @@ func (d invalidateDocument) explain(first *invalidateTarget, n int) error {
 	}
 	try := first.Try
 	switch {
-	case try == "" && d.DryRun:
+	case try == "" && (d.DryRun || first.Invalidation == ""): // there is nothing to go on with
 		try = "unstale doctor"
 	case try == "":
 		try = again

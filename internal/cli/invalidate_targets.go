@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/internal/targetfile"
 	"github.com/unstale/unstale/invalidation"
@@ -40,7 +41,7 @@ func (a *aim) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&a.one.Function, "function", "", "ARN of the invalidator's alias to invoke instead (route relay)")
 	flags.StringVar(&a.profile, "profile", "", "profile of the AWS shared configuration (default: the target's, or as for the AWS CLI)")
 	flags.StringVar(&a.region, "region", "", "Region to call AWS in (default: the target's, the profile's, or us-east-1)")
-	flags.IntVar(&a.accounts, "per-account", 0, "calls of a kind at once in one account (default 4)")
+	flags.IntVar(&a.accounts, "per-account", fleet.DefaultPerAccount, "calls of a kind at once in one account")
 }
 
 // described reports whether flags describe a target.
@@ -51,7 +52,7 @@ func (a *aim) described() bool {
 // targets are those that are meant, each reachable from here. Those that only a pipeline reaches are left
 // out, with a warning, unless they are meant by name.
 func (a *aim) targets(names []string, warn func(string)) ([]targetfile.Target, error) {
-	if a.accounts < 0 {
+	if a.accounts < 1 {
 		return nil, usage{withTry(fmt.Errorf("--per-account is %d, but it counts calls", a.accounts), "--per-account 4")}
 	}
 	var targets []targetfile.Target
@@ -99,9 +100,35 @@ func (a *aim) chosen(names []string) ([]targetfile.Target, error) {
 	targets, err := file.Select(names, a.groups, a.all)
 	var selection *targetfile.SelectionError
 	if errors.As(err, &selection) {
+		if err := itemMeant(names, selection); err != nil {
+			return nil, err
+		}
 		return nil, usage{withTry(err, "%s", selection.Try)}
 	}
 	return targets, err
+}
+
+// itemMeant is the error of a name that no target has and that looks like a file's; nil: none does.
+func itemMeant(names []string, s *targetfile.SelectionError) error {
+	for _, name := range names {
+		if filepath.Ext(name) != "" && strings.Contains(s.Problem, fmt.Sprintf("no target %q", name)) {
+			return usage{withTry(fmt.Errorf("%q is neither a target nor an item; write \"/%s\"", name, name), "'/%s'; or %s", name, s.Try)}
+		}
+	}
+	return nil
+}
+
+// misnamed is the error of names where an item was meant; nil: they are targets, or something else is wrong.
+func (a *aim) misnamed(names []string) error {
+	file, err := readTargets(a.config)
+	if err != nil {
+		return nil // told where the targets are needed
+	}
+	var selection *targetfile.SelectionError
+	if _, err := file.Select(names, nil, false); errors.As(err, &selection) {
+		return itemMeant(names, selection)
+	}
+	return nil
 }
 
 // readTargets finds and reads the targets file.

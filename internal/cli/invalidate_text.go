@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/purge"
 )
 
 // mostItems is how many items of a plan are listed for each target.
@@ -75,7 +76,7 @@ func (p *printer) outcomes(d invalidateDocument) {
 		if t.Pages > 0 {
 			seen = fmt.Sprintf("%s, %d pages", or(t.POP, "unnamed"), t.Pages)
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Name, or(t.Distribution, "-"), words[t.Outcome], or(t.Invalidation, "-"), t.paths(false), completed, seen)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Name, or(t.Distribution, "-"), outcomeWord(t), or(t.Invalidation, "-"), t.paths(false), completed, seen)
 	}
 	_ = table.Flush()
 	for _, t := range d.Targets {
@@ -94,6 +95,14 @@ func (p *printer) outcomes(d invalidateDocument) {
 // words are the outcomes for people.
 var words = map[fleet.Outcome]string{
 	fleet.Done: "done", fleet.Failed: "failed", fleet.Stale: "stale", fleet.InProgress: "in progress", fleet.Skipped: "skipped",
+}
+
+// outcomeWord is a target's outcome for people: where nobody waited, done is no more than created.
+func outcomeWord(t invalidateTarget) string {
+	if t.Outcome == fleet.Done && t.Stage == purge.Created.Name() {
+		return t.Stage
+	}
+	return words[t.Outcome]
 }
 
 func or(s, otherwise string) string {

@@ -95,6 +95,7 @@ type work struct {
 	dry      bool
 	started  time.Time
 	warn     func(string)
+	earlier  map[int]string // invalidations that an earlier run of this name left, by target
 
 	mu   sync.Mutex
 	used map[string]months // by account
@@ -151,11 +152,23 @@ func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work
 	w.count(ctx, t, state)
 	order := run.Order(time.Time{}, w.saved(i))
 	w.reword(&order, t)
-	made := fleet.Work{Gateway: g, Order: order, Conclude: run.Conclude}
+	made := fleet.Work{Gateway: owned(g, t), Order: order, Conclude: run.Conclude}
 	if w.log != nil {
 		made.From = w.log.Run().Targets[i].Progress
 	}
 	return made, nil
+}
+
+// skew is how far AWS's clock may be from this one: so much, and it refuses requests.
+const skew = 5 * time.Minute
+
+// again reports whether a target's invalidation is known to be older than this run: an earlier run left it,
+// or CloudFront dates it so.
+func (w *work) again(i int, p purge.Progress) bool {
+	if p.ID == "" {
+		return false
+	}
+	return w.earlier[i] == p.ID || p.Created > 0 && time.UnixMilli(p.Created).Before(w.started.Add(-skew))
 }
 
 // once warns of something once.
@@ -183,6 +196,13 @@ func (w *work) reword(o *purge.Order, t targetfile.Target) {
 	if w.items != nil {
 		made := o.Plan
 		o.Plan = func(ctx context.Context, d plan.Distribution, busy invalidation.Limits) (plan.Plan, error) {
+			if tag := firstTag(w.items); tag != "" && d.CacheTagHeader == "" {
+				return plan.Plan{}, &purge.Failure{
+					Stage: purge.Planned,
+					Err:   fmt.Errorf("purge %s: distribution %s has no cache tag header, so %s would purge nothing", t.Name, d.ID, tag),
+					Try:   "set CacheTagConfig of the distribution to the header in which the origin names its tags, such as Cache-Tag; or paths",
+				}
+			}
 			p, err := made(ctx, d, busy)
 			for i := range p.Items {
 				p.Items[i].Reason = "named on the command line"
@@ -224,6 +244,16 @@ func purged(all []viewer.Expectation, items []invalidation.Item) []viewer.Expect
 		}
 	}
 	return kept
+}
+
+// firstTag is the first item that is a cache tag, "" when none is.
+func firstTag(items []invalidation.Item) invalidation.Item {
+	for _, i := range items {
+		if i.Tag() {
+			return i
+		}
+	}
+	return ""
 }
 
 // blind reports whether nothing tells which pages items are about: only tags are named.

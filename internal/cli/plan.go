@@ -62,7 +62,7 @@ The exit code is 0 when there is a plan, 2 when the input is wrong, and 1 when n
 			if !cmd.Flags().Changed("routes") {
 				f.routes = nil // any path may be a route
 			}
-			p := planner{planFlags: f, stdin: cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+			p := planner{planFlags: f, stdin: untilDone{cmd.Context(), cmd.InOrStdin()}, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 			return p.run()
 		},
 	}

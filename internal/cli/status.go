@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,7 +80,8 @@ func status(ctx context.Context, f statusFlags, args []string, stdout, stderr io
 	if damaged > 0 {
 		warn(fmt.Sprintf("%d records in %s cannot be read", damaged, dir))
 	}
-	d := l.look(ctx, targets, f.run == "")
+	d := l.look(ctx, targets, f.run == "", f.described() || len(args)+len(f.groups) > 0)
+	d.mark(dir.Running)
 	if f.json {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
@@ -143,7 +146,8 @@ const (
 	mostListed = 100
 )
 
-func (l *looker) look(ctx context.Context, targets []targetfile.Target, all bool) statusDocument {
+// all is whether to list more than one run, only whether those of other targets are left out.
+func (l *looker) look(ctx context.Context, targets []targetfile.Target, all, only bool) statusDocument {
 	d := statusDocument{Version: statusVersion, Month: l.now.Format("2006-01"), Targets: make([]statusTarget, len(targets)), Accounts: []statusAccount{}, Runs: []statusRun{}}
 	free := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
@@ -157,11 +161,27 @@ func (l *looker) look(ctx context.Context, targets []targetfile.Target, all bool
 	wg.Wait()
 	d.add(targets)
 	for _, r := range l.history {
-		if r.Unfinished() || len(d.Runs) < l.last || !all {
+		if only && !slices.ContainsFunc(r.Targets, d.about(targets)) {
+			continue
+		}
+		if len(d.Runs) < l.last || !all {
 			d.Runs = append(d.Runs, summary(r))
 		}
 	}
 	return d
+}
+
+// about tells whether a run's target is one of those that are looked at, whatever it was called.
+func (d *statusDocument) about(targets []targetfile.Target) func(runs.Target) bool {
+	return func(past runs.Target) bool {
+		for i, t := range targets {
+			id, was := d.Targets[i].Distribution, cmp.Or(past.Progress.Distribution, past.Target.Distribution)
+			if id != "" && was != "" && id == was || (id == "" || was == "") && past.Name == t.Name {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // recenter is a gateway that can list what is completed.

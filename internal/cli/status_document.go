@@ -10,6 +10,7 @@ import (
 
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/targetfile"
 	"github.com/unstale/unstale/invalidation"
 )
@@ -23,7 +24,7 @@ type statusDocument struct {
 	Month    string          `json:"month"` // in UTC, such as "2026-11"
 	Targets  []statusTarget  `json:"targets"`
 	Accounts []statusAccount `json:"accounts"`
-	Runs     []statusRun     `json:"runs"` // of this machine: the latest, and all that are unfinished
+	Runs     []statusRun     `json:"runs"` // of this machine, the latest first
 }
 
 type statusTarget struct {
@@ -65,8 +66,9 @@ type statusAccount struct {
 type statusRun struct {
 	ID         string            `json:"id"`
 	Started    time.Time         `json:"started"`
-	Ended      *time.Time        `json:"ended,omitempty"` // not while it goes on, or where it was cut off
-	Unfinished bool              `json:"unfinished"`      // there is something to take up again
+	Ended      *time.Time        `json:"ended,omitempty"`   // not while it goes on, or where it was cut off
+	Running    bool              `json:"running,omitempty"` // a process of this machine works on it
+	Unfinished bool              `json:"unfinished"`        // there is something to take up again
 	Release    string            `json:"release,omitempty"`
 	Items      []string          `json:"items"` // empty where a release was planned
 	Targets    []statusRunTarget `json:"targets"`
@@ -79,6 +81,24 @@ type statusRunTarget struct {
 	Invalidation string `json:"invalidation,omitempty"`
 	Distribution string `json:"distribution,omitempty"`
 	Said         string `json:"said,omitempty"`
+	completed    bool   // since, as CloudFront says now
+}
+
+// mark notes which runs go on, and which invalidations have completed since a run ended.
+func (d *statusDocument) mark(running func(id string) bool) {
+	completed := map[string]bool{}
+	for _, t := range d.Targets {
+		for _, one := range t.Recent {
+			completed[one.ID] = true
+		}
+	}
+	for i := range d.Runs {
+		r := &d.Runs[i]
+		r.Running = running(r.ID)
+		for n := range r.Targets {
+			r.Targets[n].completed = completed[r.Targets[n].Invalidation]
+		}
+	}
 }
 
 func summary(r runs.Run) statusRun {
@@ -90,7 +110,7 @@ func summary(r runs.Run) statusRun {
 		s.Items = append(s.Items, string(item))
 	}
 	for _, t := range r.Targets {
-		s.Targets = append(s.Targets, statusRunTarget{t.Name, t.Outcome, t.Progress.Stage.Name(), t.Progress.ID, t.Progress.Distribution, t.Said})
+		s.Targets = append(s.Targets, statusRunTarget{t.Name, t.Outcome, t.Progress.Stage.Name(), t.Progress.ID, t.Progress.Distribution, t.Said, false})
 	}
 	return s
 }
@@ -211,14 +231,20 @@ func (p *printer) runs(all []statusRun, also bool) {
 		}
 		fmt.Fprintf(p, "run %s, begun %s: %s\n", r.ID, r.Started.Format(time.RFC3339), what)
 		for _, t := range r.Targets {
-			state := or(words[fleet.Outcome(t.Outcome)], "cut off")
-			fmt.Fprintf(p, "  %s: %s after %s", t.Name, state, t.Stage)
+			state := or(words[fleet.Outcome(t.Outcome)], "cut off") + " after " + t.Stage
+			switch {
+			case r.Running:
+				state = "running, " + t.Stage
+			case t.Outcome == string(fleet.InProgress) && t.Stage == purge.Created.Name() && t.completed:
+				state = "completed since the wait ended"
+			}
+			fmt.Fprintf(p, "  %s: %s", t.Name, state)
 			if t.Invalidation != "" {
 				fmt.Fprintf(p, ", %s on %s", t.Invalidation, t.Distribution)
 			}
 			p.WriteByte('\n')
 		}
-		if r.Unfinished {
+		if r.Unfinished && !r.Running {
 			fmt.Fprintf(p, "  go on: unstale invalidate --resume %s\n", r.ID)
 		}
 	}

@@ -44,6 +44,9 @@ type Options struct {
 	Say     func(text string) // what is done besides; one line each
 }
 
+// withdrawal is how long taking back a change set may take.
+const withdrawal = 20 * time.Second
+
 // Proposal is what would happen to one stack.
 type Proposal struct {
 	Account, Stack string
@@ -92,9 +95,16 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 	}
 	a, b := d.sides[templates.Pipeline], d.sides[templates.Delivery]
 	if a != nil && b != nil && a.account == b.account {
-		return nil, fmt.Errorf("route %s joins two accounts, but both configurations belong to %s: within one account take the route same-account", o.Route, a.account)
+		return nil, &OneAccount{o.Route, a.account}
 	}
 	return d, nil
+}
+
+// OneAccount is a route of two accounts whose configurations both belong to one.
+type OneAccount struct{ Route, Account string }
+
+func (o *OneAccount) Error() string {
+	return fmt.Sprintf("route %s joins two accounts, but both configurations belong to %s: within one account take the route same-account", o.Route, o.Account)
 }
 
 // Accounts are the IDs of the pipeline's and the site's account, the latter empty on the route same-account.
@@ -103,6 +113,19 @@ func (d *Deployment) Accounts() (pipeline, delivery string) {
 		delivery = s.account
 	}
 	return d.sides[templates.Pipeline].account, delivery
+}
+
+// Sought says in words which stacks belong to the deployment: the name, the route, the accounts, the Regions.
+func (d *Deployment) Sought() string {
+	text := fmt.Sprintf("stacks of the name %s, of route %s or any other", d.options.Name, d.options.Route)
+	word := ", in account "
+	for _, name := range []templates.Side{templates.Pipeline, templates.Delivery} {
+		if s := d.sides[name]; s != nil {
+			text += fmt.Sprintf("%s%s (%s)", word, s.account, s.region)
+			word = " and account "
+		}
+	}
+	return text
 }
 
 // Run makes or changes all stacks, one after the other, and returns the outputs of all. What is as it
@@ -162,6 +185,9 @@ func (d *Deployment) deploy(ctx context.Context, at *side, step templates.Step, 
 		err = fmt.Errorf("stack %s: %w", name, ErrDeclined)
 	}
 	if err != nil {
+		// Also after an interruption: nobody else would take back what was proposed.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawal)
+		defer cancel()
 		return nil, errors.Join(err, at.withdraw(ctx, set))
 	}
 	st, err = at.execute(ctx, set, d.show(at))

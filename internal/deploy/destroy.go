@@ -58,7 +58,16 @@ func (n *NotRetained) Error() string {
 	return fmt.Sprintf("nothing that is kept has the name %s; kept are %s", n.Name, strings.Join(n.Kept, ", "))
 }
 
-// Destroy removes the stacks in reverse order once Remove agrees. Buckets that go are emptied first. What
+// TwoAccounts is a stack that a route of two accounts made, while only one account was given: the other's
+// stacks would stay unnoticed.
+type TwoAccounts struct{ Account, Stack string }
+
+func (t *TwoAccounts) Error() string {
+	return fmt.Sprintf("account %s: stack %s was made by a route of two accounts, and what that made in the other account would stay", t.Account, t.Stack)
+}
+
+// Destroy removes every stack of the name from the accounts, whichever route made it, with or without a
+// pipeline, in reverse order once Remove agrees. Buckets that go are emptied first. What
 // templates retain, because people's content is in it, goes only if also names it, by logical or physical ID.
 func (d *Deployment) Destroy(ctx context.Context, also []string) (Removal, error) {
 	r, err := d.inventory(ctx, also)
@@ -82,41 +91,43 @@ func (d *Deployment) Destroy(ctx context.Context, also []string) (Removal, error
 
 // inventory looks at everything, and changes nothing but stacks that were never made.
 func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, error) {
-	steps, err := d.steps()
+	steps, err := d.backwards()
 	if err != nil {
 		return Removal{}, err
 	}
-	// Whatever the order of making, a code bucket holds what later stacks use.
-	slices.Reverse(steps)
-	isBucket := func(s templates.Step) bool { return s.Template == BucketTemplate }
-	slices.SortStableFunc(steps, func(a, b templates.Step) int {
-		switch {
-		case isBucket(a) == isBucket(b):
-			return 0
-		case isBucket(b):
-			return -1
-		}
-		return 1
-	})
+	asked, err := d.steps()
+	if err != nil {
+		return Removal{}, err
+	}
 	var r Removal
 	named, kept := map[string]bool{}, []string{}
 	for _, step := range steps {
-		at := d.sides[step.Side]
+		at, name := d.sides[step.Side], d.stackName(step.Template)
+		mine := slices.ContainsFunc(asked, func(s templates.Step) bool { return s.Template == step.Template && s.Side == step.Side })
 		text, err := Template(step.Template)
 		if err != nil {
 			return Removal{}, err
 		}
-		mine, err := retains(text)
+		retained, err := retains(text)
 		if err != nil {
 			return Removal{}, err
 		}
-		for _, id := range mine { // may be named again by a run that goes on where another broke off
-			named[id] = true
+		s, err := d.doomed(ctx, at, name, also)
+		var foreign *Foreign
+		if errors.As(err, &foreign) && !mine {
+			continue // somebody's, under a name that is not asked for
 		}
-		kept = append(kept, mine...)
-		s, err := d.doomed(ctx, at, d.stackName(step.Template), also)
 		if err != nil {
 			return Removal{}, fmt.Errorf("account %s: %w", at.account, err)
+		}
+		if s != nil && d.sides[templates.Delivery] == nil && !ofRoute(d.options.Route, step.Template) {
+			return Removal{}, &TwoAccounts{at.account, name}
+		}
+		if s != nil || mine { // what is gone may be named again by a run that goes on where another broke off
+			kept = append(kept, retained...)
+			for _, id := range retained {
+				named[id] = true
+			}
 		}
 		if s == nil {
 			continue
@@ -126,6 +137,8 @@ func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, err
 			named[i.LogicalID], named[i.PhysicalID] = true, true
 		}
 	}
+	slices.Sort(kept)
+	kept = slices.Compact(kept)
 	for _, name := range also {
 		if !named[name] {
 			return Removal{}, &NotRetained{name, kept}

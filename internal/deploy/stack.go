@@ -38,15 +38,12 @@ func busy(s types.StackStatus) bool {
 
 // follow waits until CloudFormation is done with a stack, by its ID, and shows the events after one.
 func (d *Deployer) follow(ctx context.Context, id, after string, show func(Event)) (*types.Stack, error) {
+	status := "being worked on"
 	for {
-		st, err := d.look(ctx, id)
-		if err != nil {
-			return nil, err
+		st, fresh, err := d.advance(ctx, id, after)
+		if err != nil && ctx.Err() != nil {
+			return nil, &GoesOn{nameOf(id), status, err}
 		}
-		if st == nil {
-			return nil, fmt.Errorf("wait for stack %s: it does not exist any more", id)
-		}
-		fresh, err := d.eventsAfter(ctx, id, after)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +54,43 @@ func (d *Deployer) follow(ctx context.Context, id, after string, show func(Event
 		if !busy(st.StackStatus) {
 			return st, nil
 		}
+		status = string(st.StackStatus)
 		if err := d.pause(ctx); err != nil {
-			return nil, fmt.Errorf("wait for stack %s, which is %s and goes on at AWS: %w", aws.ToString(st.StackName), st.StackStatus, err)
+			return nil, &GoesOn{nameOf(id), status, err}
 		}
 	}
 }
+
+// advance is one look at a stack and at its events after one.
+func (d *Deployer) advance(ctx context.Context, id, after string) (*types.Stack, []types.StackEvent, error) {
+	st, err := d.look(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st == nil {
+		return nil, nil, fmt.Errorf("wait for stack %s: it does not exist any more", id)
+	}
+	fresh, err := d.eventsAfter(ctx, id, after)
+	return st, fresh, err
+}
+
+// nameOf is a stack's name by its ID, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/UNIQUE.
+func nameOf(id string) string {
+	parts := strings.Split(id, "/")
+	return parts[min(1, len(parts)-1)]
+}
+
+// GoesOn is a stack that CloudFormation was at work on when the wait for it was broken off.
+type GoesOn struct {
+	Stack, Status string
+	Err           error
+}
+
+func (g *GoesOn) Error() string {
+	return fmt.Sprintf("wait for stack %s, which is %s and goes on at AWS: %v", g.Stack, g.Status, g.Err)
+}
+
+func (g *GoesOn) Unwrap() error { return g.Err }
 
 func (d *Deployer) pause(ctx context.Context) error {
 	t := time.NewTimer(d.step)

@@ -57,11 +57,15 @@ func own(route string) ([]templates.Step, error) {
 
 // steps lists the stacks, each account's code bucket before the first stack that takes code there.
 func (d *Deployment) steps() ([]templates.Step, error) {
+	return stepsOf(d.options.Route, d.options.OwnPipeline)
+}
+
+func stepsOf(route string, ownPipeline bool) ([]templates.Step, error) {
 	list := templates.Deployment
-	if d.options.OwnPipeline {
+	if ownPipeline {
 		list = own
 	}
-	all, err := list(d.options.Route)
+	all, err := list(route)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +79,46 @@ func (d *Deployment) steps() ([]templates.Step, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// backwards lists, in the order in which they are taken away, the stacks that any route may have made in
+// these accounts, with or without a pipeline; those of d's route come first. Whatever the order of making,
+// the base holds what the other stacks use, and a code bucket what all use.
+func (d *Deployment) backwards() ([]templates.Step, error) {
+	var out []templates.Step
+	type place struct {
+		template string
+		side     templates.Side
+	}
+	seen := map[place]bool{}
+	for _, route := range append([]string{d.options.Route}, templates.Routes()...) {
+		for _, ownPipeline := range []bool{d.options.OwnPipeline, !d.options.OwnPipeline} {
+			steps, err := stepsOf(route, ownPipeline)
+			if err != nil {
+				return nil, err
+			}
+			for _, s := range slices.Backward(steps) {
+				if at := (place{s.Template, s.Side}); d.sides[s.Side] != nil && !seen[at] {
+					seen[at] = true
+					out = append(out, s)
+				}
+			}
+		}
+	}
+	last := map[string]int{"pipeline-base": 1, BucketTemplate: 2}
+	slices.SortStableFunc(out, func(a, b templates.Step) int { return last[a.Template] - last[b.Template] })
+	return out, nil
+}
+
+// ofRoute says whether a template belongs to a route, with or without a pipeline.
+func ofRoute(route, template string) bool {
+	for _, ownPipeline := range []bool{false, true} {
+		steps, err := stepsOf(route, ownPipeline)
+		if err == nil && slices.ContainsFunc(steps, func(s templates.Step) bool { return s.Template == template }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Functions lists the functions whose code the route takes.

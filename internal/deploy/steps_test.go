@@ -73,6 +73,42 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// What is taken away is what any route can have made in the accounts, what others use last.
+func TestBackwards(t *testing.T) {
+	a, b := &side{}, &side{}
+	for _, c := range []struct {
+		sides map[templates.Side]*side
+		route string
+		first string
+		last  string
+		count int
+	}{
+		{map[templates.Side]*side{templates.Pipeline: a, templates.Delivery: b}, "relay", "pipeline-relay delivery-relay", "pipeline-base code-bucket code-bucket", 15},
+		{map[templates.Side]*side{templates.Pipeline: a}, "same-account", "same-account pipeline-job", "pipeline-base code-bucket", 10},
+	} {
+		d := &Deployment{options: Options{Route: c.route}, sides: c.sides}
+		steps, err := d.backwards()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range steps {
+			got = append(got, s.Template)
+		}
+		if all := strings.Join(got, " "); !strings.HasPrefix(all, c.first) || !strings.HasSuffix(all, c.last) || len(got) != c.count {
+			t.Errorf("route %s: %d stacks: %s", c.route, len(got), all)
+		}
+	}
+}
+
+func TestNameOf(t *testing.T) {
+	for id, want := range map[string]string{"arn:aws:cloudformation:us-east-1:111111111111:stack/shop-base/5d2a": "shop-base", "shop-base": "shop-base"} {
+		if got := nameOf(id); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+}
+
 // The job function can read the targets that it is given here.
 func TestTargetsAreUnderstood(t *testing.T) {
 	for route, known := range map[string]map[string]string{

@@ -82,6 +82,7 @@ func (l *lanes) state(of lane) *state {
 // call through, nobody asks before nine tenths of that.
 const (
 	shortest = 50 * time.Millisecond
+	unknown  = 2 * shortest // the shortest while nothing is known: many accounts are throttled at once then
 	longest  = 5 * time.Second
 	share    = 20
 	early    = 9
@@ -106,8 +107,12 @@ func (l *lanes) reserve(s *state) time.Duration {
 			turn = t
 		}
 	}
+	least := shortest
+	if s.gap == 0 {
+		least = unknown
+	}
 	pause := max(turn.Sub(s.since), s.gap) / share
-	s.next = turn.Add(min(max(pause, shortest), longest))
+	s.next = turn.Add(min(max(pause, least), longest))
 	return turn.Sub(now)
 }
 
@@ -117,7 +122,7 @@ func (l *lanes) refused(s *state) {
 	defer l.mu.Unlock()
 	if s.since.IsZero() {
 		s.since = l.now()
-		s.next = s.since.Add(shortest)
+		s.next = s.since.Add(unknown)
 	}
 }
 

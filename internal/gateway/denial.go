@@ -36,7 +36,7 @@ func advise(e *Error) string {
 	case AccessDenied:
 		return adviseDenied(e)
 	case NoSuchDistribution:
-		return "check the distribution's ID, and that the account called is the one that owns it"
+		return "check the distribution's ID, and that the account called is the one that owns it: another --profile or --role-arn on the command line"
 	case NoSuchInvalidation:
 		return "check the invalidation's ID; it is known to its own distribution only"
 	case ResourceNotFoundException:
@@ -55,6 +55,14 @@ func advise(e *Error) string {
 		if e.Function != "" {
 			return "deploy the same release of unstale in both accounts"
 		}
+	case "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException":
+		return signIn
+	case "NoSuchBucket":
+		return "make the bucket, or mend its name (state, in the targets file)"
+	case NetworkError:
+		if e.Endpoint != "" {
+			return fmt.Sprintf("check that %s is right and answers (AWS_ENDPOINT_URL, endpoint_url of the profile, the network)", e.Endpoint)
+		}
 	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed":
 		// Texts as in the IAM user guide, "Troubleshooting signed requests", and S3's error responses.
 		for _, clock := range []string{"expired", "not yet current", "later than", "too large"} {
@@ -62,10 +70,23 @@ func advise(e *Error) string {
 				return "set the clock of the machine that calls: it is more than 5 minutes from AWS's"
 			}
 		}
+		return signIn
 	case RequestNotSent:
 		return "check the credentials, the region and the endpoint of this process"
 	}
 	return ""
+}
+
+// signIn is for credentials that AWS does not know, or not any more.
+const signIn = "aws sts get-caller-identity, which shows whose credentials these are; aws sso login for new ones"
+
+// accountIn is the account in an ARN, "" where there is none.
+func accountIn(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
 }
 
 // adviseDenied reads AWS's reason ("because no identity-based policy allows ...") and says which
@@ -78,11 +99,15 @@ func adviseDenied(e *Error) string {
 	if resource == "" {
 		resource = "the resource"
 	}
-	reason := e.Message
+	reason, cloudFront := e.Message, strings.HasPrefix(e.Action, "cloudfront:")
+	mine, theirs := accountIn(e.Caller), accountIn(e.Resource)
 	switch {
 	case strings.Contains(reason, "explicit deny"):
 		return fmt.Sprintf("find the statement that denies %s to %s (AWS names the kind of policy) and narrow it", e.Action, who)
-	case strings.Contains(reason, "no resource-based policy"):
+	case cloudFront && mine != "" && theirs != "" && mine != theirs:
+		// CloudFront has no resource policies: nothing but credentials of the account will do.
+		return fmt.Sprintf("use credentials of account %s, whose distribution it is, not of account %s: another --profile or --role-arn on the command line", theirs, mine)
+	case !cloudFront && strings.Contains(reason, "no resource-based policy"):
 		return fmt.Sprintf("allow %s to %s in the resource policy of %s; for an alias, on that alias", e.Action, who, resource)
 	case strings.Contains(reason, "no session policy"):
 		return fmt.Sprintf("allow %s on %s in the session policy that %s was assumed with", e.Action, resource, who)

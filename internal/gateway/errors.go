@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -64,6 +65,8 @@ type Error struct {
 	Caller   string // ARN of who was refused
 	Action   string // e.g. "cloudfront:CreateInvalidation"
 	Resource string // ARN
+
+	Endpoint string // host that could not be reached, as the SDK names it; "" where one was
 
 	Try       string // the next step as a sentence without capital and full stop; "" when there is none to name
 	Temporary bool   // a later try may succeed with nothing changed
@@ -167,8 +170,26 @@ func classify(err error) Error {
 	default:
 		e.Code = RequestNotSent
 	}
+	if e.Code == NetworkError {
+		e.Endpoint, e.Message = unreached(err)
+	}
 	e.Temporary = temporary(e.Code, e.Status)
 	return e
+}
+
+// unreached names the endpoint that gave no answer, and why, without the SDK's account of its own layers
+// ("operation error ..., exceeded maximum number of attempts, 3, ..., StatusCode: 0, RequestID: ").
+func unreached(err error) (endpoint, message string) {
+	var request *url.Error
+	if !errors.As(err, &request) {
+		return "", err.Error()
+	}
+	at, bad := url.Parse(request.URL)
+	if bad != nil || at.Host == "" {
+		return "", request.Error()
+	}
+	endpoint = at.Scheme + "://" + at.Host
+	return endpoint, fmt.Sprintf("%s does not answer: %v", endpoint, request.Err)
 }
 
 // cutShort reports whether a connection failed while an answer was read.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 func TestParseDenial(t *testing.T) {
@@ -31,11 +33,11 @@ func TestParseDenial(t *testing.T) {
 
 // Each of AWS's reasons leads to the policy that has to change.
 func TestAdviseDenied(t *testing.T) {
-	const action, resource = "cloudfront:CreateInvalidation", "arn:aws:cloudfront::222222222222:distribution/E1"
+	const action, resource = "cloudfront:CreateInvalidation", "arn:aws:cloudfront::111111111111:distribution/E1"
 	tests := []struct{ reason, want string }{
 		{"because no identity-based policy allows the action", "allow cloudfront:CreateInvalidation on " + resource + " in a policy of role R of account 111111111111"},
 		{"", "in a policy of role R of account 111111111111"},
-		{"because no resource-based policy allows the action", "in the resource policy of " + resource},
+		{"because no resource-based policy allows the action", "allow cloudfront:CreateInvalidation on " + resource + " in a policy of role R"}, // CloudFront has none
 		{"because no session policy allows the action", "in the session policy that role R of account 111111111111 was assumed with"},
 		{"because no permissions boundary allows the action", "in the permissions boundary of role R"},
 		{"because no service control policy allows the action", "ask who keeps the organization's policies"},
@@ -52,6 +54,25 @@ func TestAdviseDenied(t *testing.T) {
 	}
 	if got := advise(&Error{Code: AccessDenied, Message: "Access Denied"}); !strings.Contains(got, "AWS did not name it") {
 		t.Error(got)
+	}
+	other := &Error{
+		Code: AccessDenied, Message: "because no resource-based policy allows the action", Action: action,
+		Caller: "arn:aws:iam::111111111111:user/ada", Resource: "arn:aws:cloudfront::222222222222:distribution/E1",
+	}
+	if got := advise(other); !strings.Contains(got, "credentials of account 222222222222") || !strings.Contains(got, "not of account 111111111111") || strings.Contains(got, "policy") {
+		t.Error(got)
+	}
+	other.Action, other.Resource = "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:222222222222:function:f:live"
+	if got := advise(other); !strings.Contains(got, "in the resource policy of "+other.Resource) {
+		t.Error(got)
+	}
+	for code, want := range map[string]string{
+		"InvalidClientTokenId": "aws sso login", "UnrecognizedClientException": "aws sso login", "ExpiredToken": "aws sso login",
+		"SignatureDoesNotMatch": "aws sso login", "NoSuchBucket": "make the bucket",
+	} {
+		if got := advise(&Error{Code: code}); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", code, got)
+		}
 	}
 	user := &Error{Code: AccessDenied, Action: action, Caller: "arn:aws:iam::111111111111:user/ada"}
 	if got := advise(user); got != "allow cloudfront:CreateInvalidation on the resource in a policy of arn:aws:iam::111111111111:user/ada" {
@@ -101,5 +122,16 @@ func TestSessionOver(t *testing.T) {
 		if SessionOver(tt.err) != tt.over {
 			t.Errorf("%v: want %t", tt.err, tt.over)
 		}
+	}
+}
+
+// An endpoint that does not answer is named, without what the SDK says of its layers.
+func TestUnreached(t *testing.T) {
+	dial := &url.Error{Op: "Get", URL: "https://127.0.0.1:1/2020-05-31/distribution/E1", Err: errors.New("connection refused")}
+	err := fmt.Errorf("operation error CloudFront: GetDistribution, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , %w",
+		&smithyhttp.RequestSendError{Err: dial})
+	e := Explain(err)
+	if e.Code != NetworkError || e.Message != "https://127.0.0.1:1 does not answer: connection refused" || !strings.Contains(e.Try, "https://127.0.0.1:1 is right and answers") {
+		t.Errorf("%+v", e)
 	}
 }

@@ -375,3 +375,26 @@ func TestSince(t *testing.T) {
 		}
 	}
 }
+
+// How long completion took is by this machine's clock, from when the creation was noted: an invalidation
+// that was found again had begun before, by another clock, and no purge takes longer than its run.
+func TestTookIsOfOneClock(t *testing.T) {
+	for _, since := range []time.Duration{0, 20 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &cloud{takes: since + 7*time.Second}
+			p, o := purgeOf(c, fresh())
+			batch, err := invalidation.NewBatch(o.Attempt, "E1", []invalidation.Item{"/*"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.created = &invalidation.Invalidation{
+				ID: "I1", Distribution: "E1", Reference: batch.Reference, Items: []string{"/*"}, Status: invalidation.InProgress, Created: time.Now().Add(-since),
+			}
+			began := time.Now()
+			v, _ := throughout(t, p, o)
+			if ran := time.Since(began); !v.OK() || v.Took < 7*time.Second || v.Took > ran || c.paid != 0 {
+				t.Errorf("created %s before: %s of a run of %s; %s", since, v.Took, ran, v)
+			}
+		})
+	}
+}

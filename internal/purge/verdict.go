@@ -66,7 +66,7 @@ type Verdict struct {
 	Items        []string            // as CloudFront reports them; nil when not asked in this execution
 	Status       invalidation.Status // likewise
 	Looks        int                 // how often the status was asked
-	Took         time.Duration       // from creation to the look that found it completed
+	Took         time.Duration       // from when its creation was noted here to the look that found it completed; 0: not seen
 	Report       viewer.Report       // what viewers got; zero when they were not looked at in this execution
 	Notes        []string            // what the reader should know besides
 	Failure      *Failure            // set when Outcome is Failed

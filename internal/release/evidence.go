@@ -78,7 +78,7 @@ type EvidenceTimes struct {
 	Gated   time.Time `json:"gated,omitzero"` // the origin was seen to serve the release
 	Created time.Time `json:"created,omitzero"`
 	Ended   time.Time `json:"ended"`
-	// Completion is how many seconds after the creation it was found completed.
+	// Completion is how many seconds after the creation was noted it was found completed, by this machine's clock.
 	Completion float64 `json:"completion,omitempty"`
 }
 

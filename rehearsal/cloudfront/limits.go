@@ -59,35 +59,18 @@ func (l Limits) admit(inProgress, more load) error {
 // throttle holds an account to its rates. The caller holds the service's lock.
 func (l Limits) throttle(a *rates, now time.Time, more load) error {
 	items, wildcards := more.files+more.wildcards, more.wildcards
-	if !a.items.has(l.ItemsPerSecond, now, items) || !a.wildcards.has(l.WildcardsPerSecond, now, wildcards) {
+	if !a.items.admits(l.ItemsPerSecond, now, items) || !a.wildcards.admits(l.WildcardsPerSecond, now, wildcards) {
 		return wire.Errorf(400, "Throttling", "Rate exceeded")
 	}
-	a.items.take(l.ItemsPerSecond, items)
-	a.wildcards.take(l.WildcardsPerSecond, wildcards)
+	a.items.spent += float64(items)
+	a.wildcards.spent += float64(wildcards)
 	return nil
+}
+
+// admits reports whether there is room for n of what is limited to so many a second; 0: to none.
+func (b *bucket) admits(perSecond int, now time.Time, n int) bool {
+	return perSecond == 0 || n == 0 || b.has(Rate{PerSecond: float64(perSecond), Burst: perSecond}, now, n)
 }
 
 // rates are one account's buckets.
 type rates struct{ items, wildcards bucket }
-
-// bucket fills at its rate up to one second's worth. A request for more than that is admitted when
-// the bucket is full and leaves it in debt, or else it could never pass.
-type bucket struct {
-	spent float64 // below capacity; negative never
-	at    time.Time
-}
-
-func (b *bucket) has(rate int, now time.Time, n int) bool {
-	if rate == 0 || n == 0 {
-		return true
-	}
-	b.spent = max(0, b.spent-float64(rate)*now.Sub(b.at).Seconds())
-	b.at = now
-	return b.spent+float64(min(n, rate)) <= float64(rate)
-}
-
-func (b *bucket) take(rate, n int) {
-	if rate > 0 {
-		b.spent += float64(n)
-	}
-}

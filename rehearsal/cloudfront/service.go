@@ -44,6 +44,7 @@ const (
 type Options struct {
 	Reuse  Reuse
 	Limits *Limits // nil: DocumentedLimits
+	Rates  Rates   // of requests; nil: any
 	Delays Delays  // nil: Lognormal(Seed, 10 s, 0.6)
 	Seed   uint64
 }
@@ -66,6 +67,7 @@ type Service struct {
 	journal   *journal.Journal
 	reuse     Reuse
 	limits    Limits
+	requests  Rates
 
 	mu            sync.Mutex
 	edge          Edge
@@ -77,16 +79,18 @@ type Service struct {
 	policies      map[string]*CachePolicy
 	invalidations map[string][]*invalidation // by distribution, oldest first
 	rates         map[string]*rates          // by account
+	asked         map[string]*bucket         // by account and operation
 }
 
 // New makes the service.
 func New(d Deps) *Service {
 	s := &Service{
 		directory: d.Directory, clock: d.Clock, journal: d.Journal, edge: d.Edge,
-		reuse: d.Options.Reuse, limits: DocumentedLimits(), delays: d.Options.Delays,
+		reuse: d.Options.Reuse, limits: DocumentedLimits(), requests: d.Options.Rates, delays: d.Options.Delays,
 		distributions: map[string]*Distribution{}, hosts: map[string]string{},
 		controls: map[string]*AccessControl{}, policies: managedPolicies(),
 		invalidations: map[string][]*invalidation{}, rates: map[string]*rates{},
+		asked: map[string]*bucket{},
 	}
 	if d.Options.Limits != nil {
 		s.limits = *d.Options.Limits
@@ -104,8 +108,11 @@ func (s *Service) Attach(e Edge) {
 	s.edge = e
 }
 
-// authorize decides one call and records it.
+// authorize throttles or decides one call and records it.
 func (s *Service) authorize(caller accounts.Caller, action, resource string) error {
+	if err := s.throttle(caller, action, resource); err != nil {
+		return err
+	}
 	return s.directory.Authorize(accounts.Check{
 		Caller: caller, Action: "cloudfront:" + action, Resource: resource,
 		// The rehearsal's HTTP endpoint stands for AWS's HTTPS ones; CloudFront's region is

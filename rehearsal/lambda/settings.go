@@ -146,7 +146,7 @@ func checkArchitecture(wanted []string) ([]string, error) {
 		return nil, invalid("Value '%v' at 'architectures' failed to satisfy constraint: one of x86_64, arm64", wanted)
 	}
 	if here := architecture(); wanted[0] != here {
-		return nil, wire.NotEmulated("the architecture %s on this machine, which is %s: deploy functions built for %s here", wanted[0], here, here)
+		return nil, wire.NotEmulated("the architecture %s on this machine, which is %s: give Architecture=%s", wanted[0], here, here)
 	}
 	return wanted, nil
 }

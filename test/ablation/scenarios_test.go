@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	pipelines "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+
 	"github.com/unstale/unstale/examples/static"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal"
@@ -37,22 +39,41 @@ type world struct {
 	journal  *journal.Journal
 	script   *faults.Script
 	releases int
+	bare     bool // its pipeline is started by the API, and gets a site that is built already
 
 	mu      sync.Mutex
 	made    int                     // invalidations
 	abandon context.CancelCauseFunc // ends the wait for a pipeline that will never start
+	ended   chan string             // a bare world's executions, by ID
 }
 
 // enter deploys a route, each template as change leaves it. The world comes back also with an error: its
 // journal tells why.
 func enter(t *testing.T, route string, reuse cloudfront.Reuse, change func(name string, text []byte) []byte) (*world, error) {
 	t.Helper()
-	w := &world{route: route, reuse: reuse, script: &faults.Script{}}
+	return (&world{route: route, reuse: reuse}).enter(t, change)
+}
+
+// enterBare is enter for what is about neither git nor the build, which take most of a release's time:
+// another test takes the same route through them.
+func enterBare(t *testing.T, route string, reuse cloudfront.Reuse, change func(name string, text []byte) []byte) (*world, error) {
+	t.Helper()
+	return (&world{route: route, reuse: reuse, bare: true}).enter(t, change)
+}
+
+func (w *world) enter(t *testing.T, change func(name string, text []byte) []byte) (*world, error) {
+	t.Helper()
+	w.script, w.ended = &faults.Script{}, make(chan string, 1)
 	var err error
 	w.Stage, err = story.Set(t.Context(), story.Options{
-		Route: route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
-		Parameters: withoutWaits(t, route),
-		World:      func(o *rehearsal.Options) { o.Faults, o.Invalidation.Reuse = w.script, reuse },
+		Route: w.route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
+		Parameters: withoutWaits(t, w.route),
+		World: func(o *rehearsal.Options) {
+			o.Faults, o.Invalidation.Reuse = w.script, w.reuse
+			if w.bare {
+				o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": stage.Source{}, "Build/CodeBuild": stage.Build{Do: w.build}}
+			}
+		},
 		Observe: func(r *rehearsal.World) {
 			w.journal = r.Journal()
 			w.journal.OnEvent(w.event)
@@ -91,6 +112,13 @@ func (w *world) event(e journal.Event) {
 		if data.Error != "" && w.abandon != nil {
 			w.abandon(errors.New(data.Error))
 		}
+	case codepipeline.ExecutionStateChange:
+		if w.bare && data.Status != codepipeline.InProgress {
+			select {
+			case w.ended <- data.Execution:
+			default: // nobody waits for another
+			}
+		}
 	}
 }
 
@@ -119,7 +147,11 @@ func (w *world) release(t *testing.T) (codepipeline.Execution, *failed) {
 	w.mu.Unlock()
 	w.releases++
 	began := w.World.Clock().Now()
-	e, err := w.Release(ctx, strconv.Itoa(w.releases), nil)
+	start := w.push
+	if w.bare {
+		start = w.startBare
+	}
+	e, err := start(ctx)
 	took := w.World.Clock().Now().Sub(began)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -135,6 +167,33 @@ func (w *world) release(t *testing.T) (codepipeline.Execution, *failed) {
 		}
 	}
 	return e, nil
+}
+
+func (w *world) push(ctx context.Context) (codepipeline.Execution, error) {
+	return w.Release(ctx, strconv.Itoa(w.releases), nil)
+}
+
+// startBare starts the pipeline of a bare world and waits for its end.
+func (w *world) startBare(ctx context.Context) (codepipeline.Execution, error) {
+	pipeline := w.Outputs["PipelineName"]
+	_, err := pipelines.NewFromConfig(w.Config(story.PipelineAccount)).StartPipelineExecution(ctx, &pipelines.StartPipelineExecutionInput{Name: &pipeline})
+	if err != nil {
+		return codepipeline.Execution{}, err
+	}
+	select {
+	case <-ctx.Done():
+		return codepipeline.Execution{}, ctx.Err()
+	case id := <-w.ended:
+		all := w.World.Executions(story.PipelineAccount, pipeline)
+		i := slices.IndexFunc(all, func(e codepipeline.Execution) bool { return e.ID == id })
+		return all[i], nil
+	}
+}
+
+// build is what stands for the build of a bare world.
+func (w *world) build(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
+	page := fmt.Sprintf(`<!doctype html><main id="root" data-release="%d">Release %[1]d</main>`, w.releases)
+	return codepipeline.Outcome{}, stage.KeepSite(ctx, w.Config(story.PipelineAccount), run, map[string]string{"index.html": page})
 }
 
 // scenario is something that happens to releases, and how it should go.
@@ -269,6 +328,9 @@ func writersOf(route string) []writer {
 // written is lost in silence, as on AWS; only the journal knows.
 func (w *world) logs(t *testing.T) *failed {
 	for _, writer := range writersOf(w.route) {
+		if w.bare && writer.role == "unstale-build" {
+			continue
+		}
 		lost := ""
 		w.until(t, "the log of "+writer.role, func() bool {
 			lost = w.refusedLog(writer.role)

@@ -82,7 +82,7 @@ func TestCommand(t *testing.T) {
 	if left := c.w.left(); len(left) > 0 {
 		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
-	c.exits(0, relay+" --destroy", "There is nothing to delete.")
+	c.exits(0, relay+" --destroy", "There is nothing to delete. Looked for: stacks of the name unstale, of route relay or any other, in account 111111111111 (us-east-1) and account 222222222222 (us-east-1).")
 }
 
 func TestCommandForAPipelineOfOnesOwn(t *testing.T) {
@@ -106,6 +106,9 @@ func TestCommandThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.exits(1, "deploy states --yes --name other"+both, "was not made by unstale deploy", "try: another --name")
+	c.exits(2, "deploy states --yes --name Bad_Name"+both, `--name "Bad_Name" is not`, "try: --name shop")
+	c.exits(2, "deploy states --yes --pipeline-profile site --delivery-profile site", "both are of profile site", "try: --pipeline-profile and --delivery-profile of two accounts")
+	c.exits(2, "deploy relay --yes --code nowhere"+both, "read --code nowhere: no such file", "try: --code with")
 	c.exits(2, "deploy states --yes --delivery-profile nobody --pipeline-profile build", "read profile nobody", "try: aws configure list-profiles")
 	c.exits(2, "deploy direct --yes --own-pipeline --code "+c.w.lambdas+both, "needs a value for ArtifactBucketArn", "try: --param ArtifactBucketArn=")
 	c.exits(1, "deploy relay --yes --code "+t.TempDir()+both, "find the Lambda zips", "try: make lambdas, or --code")

@@ -183,6 +183,44 @@ func TestGoesOnAfterAnInterruption(t *testing.T) {
 	}
 }
 
+// Whoever is interrupted at the question has nothing of it left in the account.
+func TestInterruptedAtTheQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.confirm = func(deploy.Proposal) (bool, error) {
+		cancel()
+		return false, ctx.Err()
+	}
+	if _, err := w.open("states").Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v", err)
+	}
+	if left := w.left(); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// Everything of a name goes, whichever route made it, with or without a pipeline; what another account
+// would keep is not forgotten.
+func TestDestroyTakesWhateverMadeIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ownPipeline := func(o *deploy.Options) { o.OwnPipeline = true }
+	for _, other := range []string{"states", "direct"} {
+		w.run(w.open("states", ownPipeline))
+		var two *deploy.TwoAccounts
+		if _, err := w.open(sameOnly).Destroy(t.Context(), nil); !errors.As(err, &two) || two.Stack != "unstale-pipeline-machine" {
+			t.Errorf("destroy with one account: %v", err)
+		}
+		if _, err := w.open(other).Destroy(t.Context(), []string{"SiteBucket"}); err != nil {
+			t.Fatal(err)
+		}
+		if left := w.left(); len(left) > 0 {
+			t.Errorf("left behind by route %s: %q", other, left)
+		}
+	}
+}
+
 // A stack of the same name that someone else made is never touched.
 func TestForeignStack(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/unstale/unstale/internal/cli"
 	"github.com/unstale/unstale/internal/deploy"
 	"github.com/unstale/unstale/rehearsal"
 	"github.com/unstale/unstale/rehearsal/accounts"
@@ -31,7 +32,15 @@ import (
 	"github.com/unstale/unstale/test/stage"
 )
 
-func TestMain(m *testing.M) { stage.Main(m) }
+// asCommand, set in the environment, makes the test's own binary the command line.
+const asCommand = "UNSTALE_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	stage.Main(m)
+}
 
 const (
 	accountA = "111111111111"
@@ -57,11 +66,14 @@ type world struct {
 	code    func(function, architecture string) ([]byte, error)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*rehearsal.Options)) *world {
 	t.Helper()
 	w := &world{t: t, lambdas: stage.Lambdas(t), alive: map[string]string{}, ended: make(chan struct{}, 1000)}
 	o := rehearsal.Options{Accounts: []string{accountA, accountB}, Region: region, Dir: filepath.Join(t.TempDir(), "world")}
 	o.Pipelines.IdleOnCreate = true
+	for _, f := range change {
+		f(&o)
+	}
 	var err error
 	if w.aws, err = rehearsal.Start(o); err != nil {
 		t.Fatal(err)

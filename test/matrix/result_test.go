@@ -1,8 +1,6 @@
 package matrix
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -10,8 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cloudfrontapi "github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
@@ -111,16 +107,6 @@ func (r result) lie() string {
 
 func (r result) String() string {
 	return fmt.Sprintf("%s, %d invalidations, answers %+v, %d calls, %v: %s", r.status, len(r.created), r.answers, len(r.calls), r.took.Round(time.Millisecond), r.message())
-}
-
-// keep puts an artifact into the pipeline's bucket as its account's root, who may.
-func (w *world) keep(ctx context.Context, bucket, key, kms string, body []byte) error {
-	client := s3.NewFromConfig(w.Config(story.PipelineAccount), func(o *s3.Options) { o.UsePathStyle = true })
-	_, err := client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, Body: bytes.NewReader(body),
-		ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: &kms,
-	})
-	return err
 }
 
 // invalidate creates an invalidation as the delivery account's root.

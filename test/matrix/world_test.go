@@ -3,8 +3,6 @@
 package matrix
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -109,7 +107,7 @@ func newWorld(t testing.TB, on route, adjust func(*rehearsal.Options)) *world {
 				}
 				return cloudfront.Fixed(d...)(n)
 			}
-			o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": source{}, "Build/CodeBuild": build{w}}
+			o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": stage.Source{}, "Build/CodeBuild": stage.Build{Do: w.build}}
 			if adjust != nil {
 				adjust(o)
 			}
@@ -296,42 +294,16 @@ func (w *world) finish(execution string) result {
 	return got
 }
 
-// source and build stand for what a release goes through before it is deployed; the stories test that.
-type source struct{}
-
-func (source) Check(codepipeline.Action) error { return nil }
-
-func (source) Run(context.Context, *codepipeline.Run) (codepipeline.Outcome, error) {
-	return codepipeline.Outcome{Revision: "main"}, nil
-}
-
-type build struct{ w *world }
-
-func (build) Check(codepipeline.Action) error { return nil }
-
-// Run keeps a site of this release as the build's artifact, and hands the row's parameters on.
-func (b build) Run(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
-	var archive bytes.Buffer
-	z := zip.NewWriter(&archive)
-	for name, text := range map[string]string{
-		"index.html": fmt.Sprintf(`<!doctype html><main id="root" data-release="%d">Release %[1]d</main>`, b.w.release), "robots.txt": "User-agent: *\n",
-	} {
-		f, err := z.Create(name)
-		if err == nil {
-			_, err = f.Write([]byte(text))
-		}
-		if err != nil {
-			return codepipeline.Outcome{}, err
-		}
-	}
-	if err := z.Close(); err != nil {
-		return codepipeline.Outcome{}, err
-	}
-	parameters := b.w.day().parameters
+// build keeps a site of this release as the build's artifact, and hands the row's parameters on. What a
+// release goes through before it is deployed the stories test.
+func (w *world) build(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
+	parameters := w.day().parameters
 	if parameters != "" {
 		parameters = "," + parameters
 	}
-	return codepipeline.Outcome{Variables: map[string]string{"Parameters": parameters}}, b.w.keep(ctx, run.Output(0).Bucket, run.Output(0).Key, run.KMSKey(), archive.Bytes())
+	return codepipeline.Outcome{Variables: map[string]string{"Parameters": parameters}}, stage.KeepSite(ctx, w.Config(story.PipelineAccount), run, map[string]string{
+		"index.html": fmt.Sprintf(`<!doctype html><main id="root" data-release="%d">Release %[1]d</main>`, w.release), "robots.txt": "User-agent: *\n",
+	})
 }
 
 // valid says whether a row's parameters are JSON, so that a slip here is not taken for a finding.

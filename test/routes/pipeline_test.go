@@ -1,7 +1,6 @@
 package routes
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"regexp"
@@ -9,11 +8,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	pipelines "github.com/aws/aws-sdk-go-v2/service/codepipeline"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // What a purge action is configured with: a Lambda action's UserParameters, a StepFunctions action's
@@ -73,40 +71,11 @@ func purge(t *testing.T, e codepipeline.Execution) codepipeline.ActionState {
 	panic("unreachable")
 }
 
-// source and build stand for what a release goes through before it is deployed; the stories test that.
-type source struct{}
-
-func (source) Check(codepipeline.Action) error { return nil }
-
-func (source) Run(context.Context, *codepipeline.Run) (codepipeline.Outcome, error) {
-	return codepipeline.Outcome{Revision: "main"}, nil
-}
-
-type build struct{ w *world }
-
-func (build) Check(codepipeline.Action) error { return nil }
-
-// Run keeps a site as the build's artifact and hands the parameters on.
-func (b build) Run(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
-	var archive bytes.Buffer
-	z := zip.NewWriter(&archive)
-	f, err := z.Create("index.html")
-	if err == nil {
-		_, err = f.Write([]byte(`<!doctype html><main id="root" data-release="1">`))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		return codepipeline.Outcome{}, err
-	}
-	out := run.Output(0)
-	client := s3.NewFromConfig(b.w.Config(story.PipelineAccount), func(o *s3.Options) { o.UsePathStyle = true })
-	_, err = client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &out.Bucket, Key: &out.Key, Body: bytes.NewReader(archive.Bytes()),
-		ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: aws.String(run.KMSKey()),
-	})
-	b.w.mu.Lock()
-	defer b.w.mu.Unlock()
-	return codepipeline.Outcome{Variables: map[string]string{"Parameters": b.w.parameters}}, err
+// build keeps a site as the build's artifact and hands the parameters on. What a release goes through
+// before it is deployed the stories test.
+func (w *world) build(ctx context.Context, run *codepipeline.Run) (codepipeline.Outcome, error) {
+	err := stage.KeepSite(ctx, w.Config(story.PipelineAccount), run, map[string]string{"index.html": `<!doctype html><main id="root" data-release="1">`})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return codepipeline.Outcome{Variables: map[string]string{"Parameters": w.parameters}}, err
 }

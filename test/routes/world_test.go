@@ -80,7 +80,7 @@ func newWorld(t *testing.T, route target.Route) *world {
 				defer w.mu.Unlock()
 				return cloudfront.Fixed(w.takes)(n)
 			}
-			o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": source{}, "Build/CodeBuild": build{w}}
+			o.Pipelines.Runners = map[string]codepipeline.Runner{"Source/CodeCommit": stage.Source{}, "Build/CodeBuild": stage.Build{Do: w.build}}
 		},
 	})
 	if err != nil {

@@ -138,12 +138,18 @@ func (d Dir) List() (all []Run, damaged int) {
 
 func (d Dir) file(id string) string { return filepath.Join(string(d), id+".json") }
 
-// write replaces a file as a whole or not at all.
-func write(file string, content any) (err error) {
-	body, err := json.MarshalIndent(content, "", "  ")
+// write replaces a run's file. It is for programs: laying out hundreds of targets for people takes longer
+// than all the rest.
+func (d Dir) write(r Run) error {
+	body, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", file, err)
+		return fmt.Errorf("write %s: %w", d.file(r.ID), err)
 	}
+	return replace(d.file(r.ID), body)
+}
+
+// replace writes a file as a whole or not at all.
+func replace(file string, body []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
@@ -170,22 +176,25 @@ func (d Dir) prune(now time.Time) {
 	for _, r := range all {
 		if now.Sub(r.Started) > Kept && !r.Unfinished() {
 			_ = os.Remove(d.file(r.ID)) // next time, then
+			_ = os.Remove(d.lockFile(r.ID))
 		}
 	}
 }
 
-// Used counts the paths that runs asked for in an account in the month of a time, but for those of one
-// run. CloudFront bills by months in UTC.
-func (d Dir) Used(account, except string, now time.Time) int {
-	used := 0
+// use is what paths are counted by. CloudFront bills by months in UTC.
+type use struct{ account, month string }
+
+// uses counts the paths that runs asked for, but for those of one run.
+func (d Dir) uses(except string) map[use]int {
+	used := map[use]int{}
 	all, _ := d.List()
 	for _, r := range all {
 		if r.ID == except {
 			continue
 		}
 		for _, t := range r.Targets {
-			if t.Progress.ID != "" && Account(t.Target) == account && month(t.Progress.Since()) == month(now) {
-				used += t.Progress.Paths
+			if t.Progress.ID != "" {
+				used[use{Account(t.Target), month(t.Progress.Since())}] += t.Progress.Paths
 			}
 		}
 	}

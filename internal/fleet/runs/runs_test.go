@@ -3,9 +3,11 @@ package runs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,7 +57,7 @@ func TestRunsAreKept(t *testing.T) {
 	if err := l.Update(0, func(t *Target) { t.Progress, t.Outcome = created(3), "inProgress" }); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.End(); err != nil {
+	if err := l.End(nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Read("one")
@@ -83,10 +85,19 @@ func TestRunsAreTakenUpAgain(t *testing.T) {
 	if err := l.Update(0, func(t *Target) { t.Progress = created(1) }); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := d.Begin(Run{ID: "one", Items: []invalidation.Item{"/a"}}, now); !errors.Is(err, ErrRunning) || !d.Running("one") {
+		t.Errorf("taken up while it runs: %v", err)
+	}
+	if err := l.End(nil); err != nil || d.Running("one") {
+		t.Error(err)
+	}
 	again := begin(t, d, "one")
 	got, found, err := (&State{Log: again}).Plan(context.Background(), "E1", "one")
 	if again.Run().Targets[0].Progress != created(1) || !found || err != nil || cmp.Diff(p, got) != "" {
 		t.Errorf("%+v, %t, %v", again.Run(), found, err)
+	}
+	if err := again.End(nil); err != nil {
+		t.Error(err)
 	}
 	_, err = d.Begin(Run{ID: "one", Items: []invalidation.Item{"/b"}}, now)
 	if !errors.Is(err, ErrOther) {
@@ -126,6 +137,53 @@ func TestWhatIsNoRun(t *testing.T) {
 }
 
 // The month's paths are those of the account and the month, without the run that asks.
+// Of updates at once each is written down when it returns, whoever wrote it.
+func TestUpdatesAtOnce(t *testing.T) {
+	d := Dir(t.TempDir())
+	r := Run{ID: "many", Started: noon, Items: []invalidation.Item{"/a"}}
+	for i := range 50 {
+		one := full()
+		one.Name = fmt.Sprintf("shop-%d", i)
+		r.Targets = append(r.Targets, Target{Name: one.Name, Target: one})
+	}
+	l, err := d.Begin(r, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range r.Targets {
+		group.Go(func() {
+			err := l.Update(i, func(t *Target) { t.Progress = created(i + 1) })
+			if got, read := d.Read("many"); err != nil || read != nil || got.Targets[i].Progress.Paths != i+1 {
+				t.Errorf("target %d: %v, %v, %+v", i, err, read, got.Targets[i].Progress)
+			}
+		})
+	}
+	group.Wait()
+	if err := l.End(func(i int, t *Target) { t.Outcome = "done" }); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Read("many")
+	if diff := cmp.Diff(l.Run(), got); err != nil || diff != "" || got.Targets[49].Outcome != "done" || got.Ended.IsZero() {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	// A write that fails is told to all whose changes were to be in it.
+	if err := os.RemoveAll(string(d)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(string(d), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		group.Go(func() {
+			if l.Update(i, func(*Target) {}) == nil {
+				t.Error("a change was not written down, and nobody is told")
+			}
+		})
+	}
+	group.Wait()
+}
+
 func TestUsed(t *testing.T) {
 	d := Dir(t.TempDir())
 	for id, n := range map[string]int{"one": 3, "two": 4} {
@@ -142,7 +200,7 @@ func TestUsed(t *testing.T) {
 			t.Errorf("%v: %d, %v; want %d", tt.now, got, err, tt.want)
 		}
 	}
-	if got := d.Used("333333333333", "", noon); got != 0 {
+	if got := d.uses("one"); len(got) != 1 || got[use{Account(full()), "2026-11"}] != 4 {
 		t.Error(got)
 	}
 	if known, err := mine.Begin(context.Background(), "", "", "", nil, false, noon); len(known.Snapshots) != 1 || err != nil {
