@@ -29,7 +29,7 @@ type fault struct {
 	calls         map[string]int
 	atLeast       map[string]int
 	invalidations int // 0 means 1; none: -1
-	continued     int // continuation tokens at least; some: as many as there are
+	continued     int // continuation tokens at least
 	unanswered    bool
 	unseen        string // point of presence that stays stale and that no function can see
 	unrecorded    bool   // there is no evidence
@@ -38,9 +38,6 @@ type fault struct {
 
 // everything has the purge take up a wildcard, whatever changed.
 const everything = `"items":["/*"]`
-
-// some is any number.
-const some = -1
 
 const (
 	cloudFront = "cloudfront"
@@ -102,7 +99,7 @@ var cloudFrontFaults = []fault{
 	},
 	{
 		proves: "no room by the listing for a while: waits slowly, and asks CloudFront only once there is some",
-		before: func(w *world) { w.occupy(700 * time.Millisecond) }, row: row{parameters: everything}, continued: some, classes: []string{"slow"}, calls: map[string]int{create: 1}, atLeast: map[string]int{list: 2},
+		before: func(w *world) { w.occupy(700 * time.Millisecond) }, row: row{parameters: everything}, classes: []string{"slow"}, calls: map[string]int{create: 1}, atLeast: map[string]int{list: 2},
 	},
 	{
 		proves: "no room by CloudFront's word for a while: waits slowly", row: rules(rule(cloudFront, create, 1, 2, full())),
@@ -252,8 +249,9 @@ func (f fault) count(t *testing.T, w *world, got result) {
 	if len(got.created) != want {
 		t.Errorf("%d invalidations instead of %d", len(got.created), want)
 	}
-	if n := got.accepted(codepipeline.AnswerContinuation); n < f.continued || f.continued == 0 && n > 0 {
-		t.Errorf("%d continuations; want %d", n, f.continued)
+	// A machine that is busy hands over more often, and may.
+	if n := got.accepted(codepipeline.AnswerContinuation); n < f.continued {
+		t.Errorf("%d continuations, fewer than %d", n, f.continued)
 	}
 	if n := got.terminal(); w.route.function == "" {
 		if len(got.answers) > 0 {
@@ -316,7 +314,7 @@ var functionFaults = []fault{
 	},
 	{
 		proves: "the artifact is slow to be had: read again", row: rules(rule("s3", "GetObject", 1, 1, faults.Fail(503, "SlowDown", "Please reduce your request rate."))),
-		classes: []string{}, calls: map[string]int{create: 1}, atLeast: map[string]int{"job GetObject": 2}, continued: some,
+		classes: []string{}, calls: map[string]int{create: 1}, atLeast: map[string]int{"job GetObject": 2},
 	},
 	{
 		proves: "the artifact hangs for one attempt's time: the next job begins anew", row: rules(rule("s3", "GetObject", 1, 1, faults.Hang())),
