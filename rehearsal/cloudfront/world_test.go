@@ -83,7 +83,7 @@ func (w *world) client(account string) *sdk.Client {
 func (w *world) clientOf(c accounts.Credentials) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: "us-east-1", BaseEndpoint: &w.url, Retryer: aws.NopRetryer{},
-		Credentials: fronttest.Keys(c),
+		Credentials: fronttest.Keys(c), HTTPClient: fronttest.HTTPClient(w.t),
 	})
 }
 

@@ -123,6 +123,27 @@ func Keys(c accounts.Credentials) aws.CredentialsProvider {
 	})
 }
 
+// HTTPClient is for SDK clients that do not retry. A front door on the same machine may answer before
+// net/http has looked for the end of the request's body; the SDK closes the body as soon as it has
+// the answer's head, and from then on smithy-go's WriteTo says io.EOF where net/http's copy expects
+// nil. net/http takes that for a failed write and closes the connection under an answer that is still
+// being read. Without WriteTo the copy reads, and io.EOF is what it should be.
+func HTTPClient(t *testing.T) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: plainBodies{transport}}
+}
+
+type plainBodies struct{ http.RoundTripper }
+
+func (p plainBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.RoundTripper.RoundTrip(r)
+}
+
 // Sign signs a request with AWS's own signer.
 func Sign(t *testing.T, r *http.Request, c accounts.Credentials, service, region, body string) {
 	t.Helper()

@@ -105,7 +105,7 @@ func world(t *testing.T) (*shop, *templates.Service, *cloudformation.Client) {
 	url := fronttest.Serve(t, d, c, j, templates.SigningName, s, wire.WriteXMLError)
 	client := cloudformation.New(cloudformation.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(url), Retryer: aws.NopRetryer{},
-		Credentials: fronttest.Keys(root),
+		Credentials: fronttest.Keys(root), HTTPClient: fronttest.HTTPClient(t),
 	})
 	return made, s, client
 }
