@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/unstale/unstale/rehearsal/journal"
 )
@@ -22,6 +23,17 @@ func alive(pid int) bool {
 		return !errors.Is(err, os.ErrNotExist)
 	}
 	return !strings.Contains(string(status), ") Z ")
+}
+
+// dies reports whether a process that was sent SIGKILL comes to its end. Only a parent can wait for that, and
+// what a function started has another one.
+func dies(pid int) bool {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if !alive(pid) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
@@ -48,7 +60,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pid := range pids {
-		if alive(pid) {
+		if !dies(pid) {
 			t.Errorf("process %d is still there", pid)
 		}
 	}
@@ -69,7 +81,7 @@ func TestTimeoutEndsTheProcessAndItsChildren(t *testing.T) {
 	if out := w.invoke(accountB, "worker", `{"do":"hang"}`); out.FunctionError == "" {
 		t.Fatalf("%s", out.Payload)
 	}
-	if alive(before.PID) || alive(before.Child) {
+	if alive(before.PID) || !dies(before.Child) {
 		t.Error("a process outlived the timeout")
 	}
 	if after := w.call(accountB, "worker", `{}`); after.PID == before.PID {
