@@ -65,8 +65,9 @@ func (s *Service) Propose(_ context.Context, caller accounts.Caller, region stri
 	st := s.find(caller.Account, region, in.Name)
 	if old == nil {
 		st = s.open(caller.Account, region, in.Name)
-		st.Status = inReview
-		s.start(func() { s.tellStack(st, inReview, "User Initiated") })
+		// An event goes out without the lock. What was decided on under it stands from now on, not from when that is.
+		e := s.record(st, st.Name, stackType, inReview, "User Initiated")
+		s.start(func() { s.publish(e) })
 	}
 	next.pseudo["AWS::StackId"] = st.ID
 	c := &ChangeSet{

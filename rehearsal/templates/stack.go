@@ -261,10 +261,17 @@ func (s *Service) tellStack(st *Stack, status, why string) {
 
 // tell records an event in the stack and shows it to the journal's observers.
 func (s *Service) tell(st *Stack, id, typeName, status, why string) {
+	s.mu.Lock()
+	e := s.record(st, id, typeName, status, why)
+	s.mu.Unlock()
+	s.publish(e)
+}
+
+// record notes an event in the stack; the lock is held.
+func (s *Service) record(st *Stack, id, typeName, status, why string) Event {
 	e := Event{
 		Time: s.deps.Clock.Now(), Account: st.Account, Stack: st.Name, StackID: st.ID, ID: random.UUID(), LogicalID: id, Type: typeName, Status: status, Reason: why,
 	}
-	s.mu.Lock()
 	if typeName == stackType {
 		st.Status, st.Reason, st.Updated = status, why, e.Time
 		e.PhysicalID = st.ID
@@ -272,7 +279,10 @@ func (s *Service) tell(st *Stack, id, typeName, status, why string) {
 		e.PhysicalID = st.made[id].Ref
 	}
 	st.Events = append(st.Events, e)
-	s.mu.Unlock()
+	return e
+}
+
+func (s *Service) publish(e Event) {
 	s.deps.Journal.Tell(journal.Event{Time: e.Time, Source: "cloudformation", Name: "StackEvent", Data: e})
 }
 
