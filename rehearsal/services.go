@@ -91,7 +91,7 @@ func (w *World) buildFunctions() error {
 		},
 		Logs: w.logs,
 		Options: lambda.Options{
-			Dir: dir, Hooks: w.options.Hooks,
+			Dir: dir, Packages: w.options.Packages, Hooks: w.options.Hooks,
 			// Viewers' requests of functions leave from the first point of presence, as one caller
 			// on AWS reaches one point of presence.
 			Environment: map[string]string{

@@ -39,6 +39,7 @@ type Options struct {
 	Hooks        lambda.Hooks   // meddles with functions; nil means nothing does
 	Faults       *faults.Script // strikes calls at the front door; nil means none
 	BuildCache   string         // directory that builds may keep downloads in; empty: none
+	Packages     string         // directory for functions' unpacked code that rehearsals share; empty: none
 	BuildOutput  io.Writer      // shows what builds print; nil: nothing
 }
 

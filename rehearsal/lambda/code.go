@@ -3,6 +3,7 @@ package lambda
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -69,7 +70,8 @@ func objectError(p Package, e *wire.Error) error {
 // unpack writes a zip's files, once for each zip, into a directory that nothing can write to.
 func (s *Service) unpack(data []byte) (*code, error) {
 	sum := sha256.Sum256(data)
-	c := &code{dir: filepath.Join(s.dir, "code-"+hex.EncodeToString(sum[:])), sha: base64.StdEncoding.EncodeToString(sum[:]), size: int64(len(data))}
+	packages := cmp.Or(s.Packages, s.dir)
+	c := &code{dir: filepath.Join(packages, "code-"+hex.EncodeToString(sum[:])), sha: base64.StdEncoding.EncodeToString(sum[:]), size: int64(len(data))}
 	if _, err := os.Stat(c.dir); err == nil {
 		return c, nil
 	}
@@ -84,7 +86,7 @@ func (s *Service) unpack(data []byte) (*code, error) {
 	if total > maxUnpacked {
 		return nil, invalid("Unzipped size must be smaller than %d bytes", maxUnpacked)
 	}
-	scratch, err := os.MkdirTemp(s.dir, "unpack-")
+	scratch, err := os.MkdirTemp(packages, "unpack-")
 	if err != nil {
 		return nil, fmt.Errorf("unpack code: %w", err)
 	}

@@ -227,3 +227,31 @@ func TestCodeIsReadOnly(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }
+
+// What rehearsals share is unpacked by the first alone, and outlives it.
+func TestPackagesAreShared(t *testing.T) {
+	shared := t.TempDir()
+	zip := zipped(t, map[string][]byte{"bootstrap": []byte("x")})
+	var files []os.FileInfo
+	for range 2 {
+		w := newWorld(t, Options{Packages: shared})
+		c, err := w.lambda.unpack(zip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(c.dir, "bootstrap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, info)
+		if err := w.lambda.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !os.SameFile(files[0], files[1]) {
+		t.Error("the same code was unpacked twice")
+	}
+	if left, err := os.ReadDir(shared); err != nil || len(left) != 1 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}

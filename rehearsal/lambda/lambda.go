@@ -50,6 +50,10 @@ type Options struct {
 	Processes int
 	// Dir is where code and scratch space go; empty means the system's temporary directory.
 	Dir string
+	// Packages is where unpacked code is kept, by the SHA-256 of its zip, for other rehearsals that are given
+	// the same directory: unpacking the same zips is half of what many short ones cost. Who names it has made
+	// it, and removes it. Empty means that code is unpacked for this service alone.
+	Packages string
 	// Hooks lets a script of faults meddle; nil means nothing does.
 	Hooks Hooks
 }

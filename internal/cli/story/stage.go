@@ -42,7 +42,9 @@ type Options struct {
 	Source  fs.FS  // the site's repository: it has a file RELEASE and a buildspec.yml
 	Lambdas string // directory with pipeline-job_ARCH.zip and invalidator_ARCH.zip
 	Cache   string // directory that builds may keep downloads in; empty: none
-	Build   io.Writer
+	// Packages is a directory for functions' unpacked code that stories share; empty: none.
+	Packages string
+	Build    io.Writer
 	// Command is told of every command that a build begins with; nil is not.
 	Command func(command string)
 	// Median is how long an invalidation takes until half the points of presence are done. The
@@ -102,7 +104,7 @@ func (s *Stage) start(ctx context.Context) error {
 	began := time.Now()
 	world := rehearsal.Options{
 		Accounts: accounts(s.options.Route), Region: Region, Dir: filepath.Join(s.dir, "world"),
-		BuildCache: s.options.Cache, BuildOutput: s.build,
+		BuildCache: s.options.Cache, BuildOutput: s.build, Packages: s.options.Packages,
 	}
 	m := s.options.Median
 	// Each point of presence purges at its own moment, around the median.
