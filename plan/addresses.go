@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/site"
 )
 
@@ -29,6 +31,23 @@ type Addresses struct{ s *survey }
 // Addresses is made of the distribution, and of how the release lies behind it: Deletes, Bucket and
 // Prefix. Without Origins a URL's path is taken for its key.
 func (in Input) Addresses() *Addresses { return &Addresses{newSurvey(&in)} }
+
+// Places are the paths at which the distribution's origins have a key of the release, encoded as
+// invalidation.EncodeKey writes them: none where no origin serves it. Aliases and what functions make of
+// URIs are left to Changed.
+func (a *Addresses) Places(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(a.s.d.Origins) == 0 {
+			yield(invalidation.EncodeKey(key))
+			return
+		}
+		for i := range a.s.mounts {
+			if name, found := a.s.name(&a.s.mounts[i], key); found && !yield(invalidation.EncodeKey(name)) {
+				return
+			}
+		}
+	}
+}
 
 // Changed says where viewers have to meet a change, and what: nil where they must not find the old
 // object any more. There are no addresses where nothing changed for them: no behavior serves the key,

@@ -116,3 +116,32 @@ func TestKeysOfPaths(t *testing.T) {
 		t.Errorf("without a configuration, a path is its key; got %q, %v", key, served)
 	}
 }
+
+func TestPlaces(t *testing.T) {
+	behind := func(paths ...string) plan.Input {
+		in := plan.Input{Bucket: "b", Prefix: "live/", Distribution: plan.Distribution{DefaultRootObject: "index.html"}}
+		for _, path := range paths {
+			in.Distribution.Origins = append(in.Distribution.Origins, plan.Origin{ID: path, Bucket: "b", Path: path})
+			in.Distribution.Default.Origins = append(in.Distribution.Default.Origins, path)
+		}
+		in.Distribution.Origins = append(in.Distribution.Origins, plan.Origin{ID: "idle", Bucket: "b", Path: "/live/idle"})
+		return in
+	}
+	for _, tt := range []struct {
+		what, key string
+		in        plan.Input
+		want      []string
+	}{
+		{"nothing is known of the distribution", "a b", plan.Input{}, []string{"/a%20b"}},
+		{"the origin path is the prefix", "a b", behind("/live"), []string{"/a%20b"}},
+		{"it is above the prefix", "a", behind(""), []string{"/live/a"}},
+		{"it is below the prefix", "docs/a", behind("/live/docs"), []string{"/a"}},
+		{"the key lies beside it", "a", behind("/live/docs"), nil},
+		{"there are two", "docs/a", behind("/live", "/live/docs"), []string{"/docs/a", "/a"}},
+		{"only an origin of no behavior has it", "idle/a", behind("/live/docs"), nil},
+	} {
+		if diff := cmp.Diff(tt.want, slices.Collect(tt.in.Addresses().Places(tt.key))); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", tt.what, diff)
+		}
+	}
+}

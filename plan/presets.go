@@ -103,11 +103,11 @@ type Infeasible struct {
 
 func (e *Infeasible) Error() string {
 	if e.Wait {
-		return fmt.Sprintf("plan distribution %s: so much is in progress in the account that only %d files and %d wildcards may be added, too few to cover what is stale; wait, then plan again",
-			e.Distribution, e.Room.Files, e.Room.Wildcards)
+		return fmt.Sprintf("plan distribution %s: so much is in progress in the account that only %s and %s may be added, too few to cover what is stale; wait, then plan again",
+			e.Distribution, counted(e.Room.Files, "file", "files"), counted(e.Room.Wildcards, "wildcard", "wildcards"))
 	}
-	return fmt.Sprintf("plan distribution %s: %d items, which is what the budget and the limits leave, cannot cover what is stale; raise the budget",
-		e.Distribution, e.Items)
+	return fmt.Sprintf("plan distribution %s: %s, which is what the budget and the limits leave, cannot cover what is stale; raise the budget",
+		e.Distribution, counted(e.Items, "item", "items"))
 }
 
 // room is what the preset, the budget and the limits leave for paths, besides the given tags.

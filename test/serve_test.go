@@ -32,7 +32,11 @@ type served struct {
 	stderr strings.Builder
 	// files are the environment files, by "pipeline" and "delivery".
 	files map[string]string
+	// own are the command lines of the program itself that are offered.
+	own []string
 }
+
+var ownCommand = regexp.MustCompile(`^  \S*unstale (?:doctor|invalidate|status) `)
 
 var environmentFile = regexp.MustCompile(`^  (pipeline|delivery) account +\. (\S+)$`)
 
@@ -60,6 +64,9 @@ func (s *served) until(t *testing.T, text string) {
 	for s.lines.Scan() {
 		if m := environmentFile.FindStringSubmatch(s.lines.Text()); m != nil {
 			s.files[m[1]] = m[2]
+		}
+		if line := s.lines.Text(); ownCommand.MatchString(line) {
+			s.own = append(s.own, strings.TrimSpace(line))
 		}
 		if strings.Contains(s.lines.Text(), text) {
 			return
@@ -106,6 +113,7 @@ func TestServe(t *testing.T) {
 		checkPrivate(t, s.files[name])
 	}
 	serveClients(t, s)
+	serveOwn(t, s)
 	servePush(t, s)
 	serveRefuses(t, s)
 	if len(processesOf(t, s.tmp)) == 0 {
@@ -162,6 +170,23 @@ func serveClients(t *testing.T, s *served) {
 		for _, want := range wants {
 			if out, err := s.shell(t, file, want.command); err != nil || !strings.Contains(out, want.says) {
 				t.Errorf("%s: %v\n%s", want.command, err, out)
+			}
+		}
+	}
+}
+
+// serveOwn runs what the program offers of itself, as it is pasted, in a shell of each account.
+func serveOwn(t *testing.T, s *served) {
+	t.Helper()
+	says := []string{"all well: ", "dry run: nothing was purged", "done", "PATHS THIS MONTH"}
+	if len(s.own) != len(says) {
+		t.Errorf("%d commands are offered: %q", len(s.own), s.own)
+		return
+	}
+	for file := range s.files {
+		for i, command := range s.own {
+			if out, err := s.shell(t, file, command); err != nil || !strings.Contains(out, says[i]) {
+				t.Errorf("in a shell of %s: %s: %v, want %q\n%s", file, command, err, says[i], out)
 			}
 		}
 	}

@@ -113,13 +113,15 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := cutOff(ctx, root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	err = cutOff(ctx, err)
 	if err == nil {
 		return exitDone
 	}
 	_, _ = fmt.Fprintf(stderr, "unstale: %v\n", err) // where stderr is closed there is nobody to tell
-	var h hinted
-	if errors.As(err, &h) {
+	h := hinted{try: lastHint(err, cmd)}
+	_ = errors.As(err, &h) // it knows better
+	if h.try != "" {
 		_, _ = fmt.Fprintf(stderr, "try: %s\n", h.try)
 	}
 	var u usage
@@ -192,9 +194,44 @@ An error ends with a line "try:" that says what to do next.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{withTry(err, "%s --help", cmd.CommandPath())}
 	})
-	root.AddCommand(newDeploy(), newDoctor(), newInvalidate(), newPlan(), newRehearse(), newStatus(), newTemplate())
+	root.AddCommand(newDeploy(), newDoctor(), newInvalidate(), newPlan(), newRehearse(), newStatus(), newTemplate(), newVersion())
+	for _, cmd := range root.Commands() {
+		cmd.Flags().SortFlags = false // they are declared in the order in which they are best read
+	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	complete(root)
 	return root
+}
+
+// strict makes cobra's own commands refuse what they do not know, instead of telling of something else.
+func strict(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err == nil && about == root && len(rest) > 0 {
+					err = fmt.Errorf("there is no command %q", rest[0])
+				}
+				if err != nil {
+					return usage{withTry(err, "%s --help", root.Name())}
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		case "completion":
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage{withTry(fmt.Errorf("there is no completion for %q", args[0]), "%s --help", cmd.CommandPath())}
+				}
+				return cmd.Help()
+			}
+		}
+	}
 }
 
 // widthOf is how many columns the terminal has that w is; 0 when it is none.

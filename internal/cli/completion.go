@@ -47,11 +47,14 @@ func complete(root *cobra.Command) {
 		if cmd.ValidArgsFunction != nil || len(cmd.ValidArgs) > 0 {
 			continue
 		}
-		if cmd.Flags().Lookup("group") != nil {
+		switch {
+		case cmd.Flags().Lookup("group") != nil:
 			cmd.ValidArgsFunction = offer(targetNames)
-			continue
+		case cmd.Flags().Lookup("config") != nil:
+			cmd.ValidArgsFunction = first(offer(targetNames))
+		default:
+			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
-		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 }
 
@@ -65,6 +68,16 @@ func offer(choices chooses) cobra.CompletionFunc {
 			}
 		}
 		return left, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// first offers one argument only.
+func first(completion cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, start string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completion(cmd, args, start)
 	}
 }
 

@@ -45,7 +45,10 @@ to add to it.
 With --destroy every stack of the name goes from the accounts, whichever route made it, with or without
 --own-pipeline, in reverse order. What has people's content or protects it stays, unless --delete names
 it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS then deletes
-after a waiting time of 30 days.
+after a waiting time of 30 days. The bucket and the repository keep their names, so that stacks of the
+same --name can be made again once they are gone.
+
+Before anything is made, the distribution and the bucket that parameters name are looked for.
 
 The routes: ` + strings.Join(templates.Routes(), ", ") + `.
 
@@ -165,6 +168,9 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 	var missing *deploy.MissingParameter
 	var kept *deploy.NotRetained
 	var foreign *deploy.Foreign
+	var nobody *deploy.Unknown
+	var unusable *deploy.Unusable
+	var taken *deploy.Taken
 	var one *deploy.OneAccount
 	var two *deploy.TwoAccounts
 	var cause interrupted
@@ -178,6 +184,14 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 		return usage{withTry(err, "--param %s=...", missing.Name)}
 	case errors.As(err, &kept):
 		return usage{withTry(err, "--destroy without --delete, which lists what stays")}
+	case errors.As(err, &nobody):
+		return withTry(err, "aws sts get-caller-identity%s", as(nobody.Side == templates.Delivery, f))
+	case errors.As(err, &unusable) && unusable.Action == "":
+		return usage{withTry(err, "--param %s with one that is listed by %s", unusable.Parameter, lists(unusable, f))}
+	case errors.As(err, &unusable):
+		return withTry(err, "allow the caller %s, or give a %s that belongs to account %s", unusable.Action, unusable.What, unusable.Account)
+	case errors.As(err, &taken):
+		return withTry(err, "%s", makeRoom(taken, f))
 	case errors.As(err, &one):
 		return usage{withTry(err, "--pipeline-profile and --delivery-profile of two accounts, or unstale deploy same-account")}
 	case errors.As(err, &two):
@@ -192,6 +206,40 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 		return withTry(err, "the same command with --param %s", cmp.Or(blamed[1], blamed[2]+"=VALUE"))
 	}
 	return withTry(err, "the same command again, once the cause is gone; what is done already is left alone")
+}
+
+// as is the option of the AWS CLI by which it speaks for an account.
+func as(parameterOfDelivery bool, f deployFlags) string {
+	profile := f.pipelineProfile
+	if parameterOfDelivery && f.deliveryProfile != "" {
+		profile = f.deliveryProfile
+	}
+	if profile == "" {
+		return ""
+	}
+	return " --profile " + profile
+}
+
+// lists is the command that lists what a parameter can name.
+func lists(u *deploy.Unusable, f deployFlags) string {
+	own := as(strings.HasPrefix(u.Parameter, "Existing"), f)
+	if u.What == "bucket" {
+		return "aws s3 ls" + own
+	}
+	return "aws cloudfront list-distributions" + own
+}
+
+// makeRoom says how a stack can be made although a name that it gives is taken.
+func makeRoom(t *deploy.Taken, f deployFlags) string {
+	const other = "another --name"
+	switch {
+	case t.Elsewhere:
+		return other
+	case t.Type == "AWS::S3::Bucket":
+		own := as(strings.HasPrefix(strings.TrimPrefix(t.Stack, f.name+"-"), "delivery-"), f)
+		return fmt.Sprintf("%s; or, if nobody needs what is in it, aws s3 rb --force s3://%s%s", other, t.Name, own)
+	}
+	return fmt.Sprintf("%s; or, if nobody needs it, aws codecommit delete-repository --repository-name %s --region %s%s", other, t.Name, t.Region, as(false, f))
 }
 
 func pairs(given []string) (map[string]string, error) {

@@ -29,7 +29,7 @@ func TestAskedBeforeEachChange(t *testing.T) {
 		}
 		const table = `
 account 111111111111: make stack unstale-pipeline-base
-  + Key      AWS::KMS::Key          
+  + Key      AWS::KMS::Key
   ~ Job      AWS::Lambda::Function  Code, Timeout
   ! Version  AWS::Lambda::Version   REPLACED: Description
   ! Alias    AWS::Lambda::Alias     may be REPLACED: Name

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/internal/plural"
 )
 
 // deploySession is a deployment as people follow it, and where they answer.
@@ -71,13 +72,13 @@ func (s *deploySession) confirm(p deploy.Proposal) (bool, error) {
 			return false, err
 		}
 	}
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	var rows []string
 	for _, c := range p.Changes {
 		sign, note := mark(c)
-		_, _ = fmt.Fprintf(w, "  %s %s\t%s\t%s\n", sign, c.LogicalID, c.Type, note) // Flush reports what went wrong
+		rows = append(rows, fmt.Sprintf("  %s %s\t%s\t%s", sign, c.LogicalID, c.Type, note))
 	}
-	if err := w.Flush(); err != nil {
-		return false, fmt.Errorf("print the changes: %w", err)
+	if err := s.table(rows); err != nil {
+		return false, err
 	}
 	return s.ask("Do it?")
 }
@@ -88,16 +89,16 @@ func (s *deploySession) remove(r deploy.Removal) (bool, error) {
 		if err := s.print("\naccount %s: delete stack %s\n", stack.Account, stack.Stack); err != nil {
 			return false, err
 		}
-		w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+		var rows []string
 		for _, i := range stack.Goes {
-			_, _ = fmt.Fprintf(w, "  - %s\t%s\t%s\t%s\n", i.LogicalID, i.Type, i.PhysicalID, contents(i, true))
+			rows = append(rows, fmt.Sprintf("  - %s\t%s\t%s\t%s", i.LogicalID, i.Type, i.PhysicalID, contents(i, true)))
 		}
 		for _, i := range stack.Stays {
-			_, _ = fmt.Fprintf(w, "  = %s\t%s\t%s\tSTAYS %s\n", i.LogicalID, i.Type, i.PhysicalID, contents(i, false))
+			rows = append(rows, fmt.Sprintf("  = %s\t%s\t%s\tSTAYS %s", i.LogicalID, i.Type, i.PhysicalID, contents(i, false)))
 		}
 		staying += len(stack.Stays)
-		if err := w.Flush(); err != nil {
-			return false, fmt.Errorf("print what goes: %w", err)
+		if err := s.table(rows); err != nil {
+			return false, err
 		}
 	}
 	if staying > 0 {
@@ -112,9 +113,9 @@ func (s *deploySession) remove(r deploy.Removal) (bool, error) {
 func contents(i deploy.Item, goes bool) string {
 	switch {
 	case i.Objects > 0 && goes:
-		return fmt.Sprintf("(%d objects are deleted)", i.Objects)
+		return fmt.Sprintf("(%s %s deleted)", plural.Of(i.Objects, "object"), plural.Word(i.Objects, "is", "are"))
 	case i.Objects > 0:
-		return fmt.Sprintf("(%d objects)", i.Objects)
+		return "(" + plural.Of(i.Objects, "object") + ")"
 	case i.Type == deploy.KeyType && goes:
 		return "(a key is deleted 30 days after CloudFormation schedules it)"
 	}
@@ -134,14 +135,41 @@ func (s *deploySession) say(text string) {
 	_, _ = fmt.Fprintf(s.out, "  %s\n", text) // as with events
 }
 
+// table prints rows whose cells are between tabs, without blanks at the ends of lines.
+func (s *deploySession) table(rows []string) error {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(w, row) // a builder takes all
+	}
+	_ = w.Flush()
+	for line := range strings.Lines(text.String()) {
+		if err := s.print("%s\n", strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // done prints what the stacks made, or what to add to a pipeline of one's own.
 func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error {
 	if err := s.print("\nDone.\n"); err != nil {
 		return err
 	}
 	if ownPipeline {
-		return s.print("\nAdd this action to your pipeline, after the deploying action in the same stage:\n%s\n\nAnd this statement to your pipeline's role:\n%s\n",
-			outputs["Action"], outputs["ActionPolicy"])
+		for _, piece := range []struct{ where, what string }{
+			{"Add this action to your pipeline, before the deploying action in the same stage", outputs["AnnounceAction"]},
+			{"Add this action to your pipeline, after the deploying action in the same stage", outputs["Action"]},
+			{"And this statement to your pipeline's role", outputs["ActionPolicy"]},
+		} {
+			if piece.what == "" { // route states announces nothing
+				continue
+			}
+			if err := s.print("\n%s:\n%s\n", piece.where, piece.what); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	for _, o := range []struct{ name, text string }{
 		{"RepositoryCloneUrl", "push your site to"}, {"PipelineName", "pipeline"}, {"DistributionDomain", "the site is at https://"}, {"DistributionId", "distribution"},
@@ -176,7 +204,11 @@ func (s *deploySession) gone(r deploy.Removal, sought string) error {
 			}
 		}
 		for _, i := range stack.Stays {
-			if err := s.print("  %s: %s %s stays, and is now nobody's but yours\n", stack.Account, i.Type, i.PhysicalID); err != nil {
+			name := ""
+			if i.Type != deploy.KeyType {
+				name = "; until it is gone, its name is taken"
+			}
+			if err := s.print("  %s: %s %s stays, and is now nobody's but yours%s\n", stack.Account, i.Type, i.PhysicalID, name); err != nil {
 				return err
 			}
 		}

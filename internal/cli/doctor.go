@@ -16,6 +16,7 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/doctor"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/internal/targetfile"
 )
@@ -24,7 +25,7 @@ type doctorFlags struct {
 	pipelineProfile, deliveryProfile, region  string
 	name, route, pipeline                     string
 	role, externalID, function, machine, dist string
-	lambdas                                   string
+	lambdas, config                           string
 	tags, json, verbose, lenient, policy      bool
 	of                                        *target.Target // of the targets file
 }
@@ -52,6 +53,7 @@ wrong. With --allow-unknown what is unknown does not count.`,
   unstale doctor --pipeline my-pipeline --pipeline-profile build --delivery-profile site
   unstale doctor --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID --distribution E2EXAMPLE
   unstale doctor shop                                                  # a target of unstale.yaml
+  unstale doctor shop --config sites.yaml --delivery-profile site
   unstale doctor --json | jq -r '.rungs[] | select(.state == "broken") | .changes[]?.statement'
   unstale doctor --policy                                              # what a profile has to be allowed`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,13 +76,16 @@ wrong. With --allow-unknown what is unknown does not count.`,
 				if err := f.take(args[0], own); err != nil {
 					return err
 				}
+			} else if f.config != "" {
+				return usage{withTry(errors.New("--config is the file that a target is of, and no target is named"), "unstale doctor TARGET --config %s", f.config)}
 			}
 			return examine(cmd.Context(), f, cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.pipelineProfile, "pipeline-profile", "", "profile of the pipeline account, or yours (default: as for the AWS CLI)")
-	flags.StringVar(&f.pipelineProfile, "profile", "", "the same")
+	flags.StringVar(&f.config, "config", "", "the file that TARGET is of"+defaultTargets)
+	flags.StringVar(&f.pipelineProfile, "pipeline-profile", "", "profile of the pipeline account, or yours (default: the target's, or as for the AWS CLI)")
+	flags.StringVar(&f.pipelineProfile, "profile", "", "another word for --pipeline-profile, for who has no pipeline")
 	flags.StringVar(&f.deliveryProfile, "delivery-profile", "", "profile of the delivery account")
 	flags.StringVar(&f.region, "region", "", "Region of the pipeline and the stacks (default: the profile's, or else us-east-1)")
 	flags.StringVar(&f.name, "name", "unstale", "what the names of the stacks begin with")
@@ -105,7 +110,7 @@ func (f *doctorFlags) take(name string, given []string) error {
 	if len(given) > 0 {
 		return usage{withTry(fmt.Errorf("target %q and %s describe two things to check", name, given[0]), "one of both")}
 	}
-	file, err := readTargets("")
+	file, err := readTargets(f.config)
 	if errors.Is(err, targetfile.ErrNone) {
 		return usage{withTry(fmt.Errorf("check target %q: %w", name, err), "--name NAME for stacks, --pipeline NAME, or --distribution ID with --role-arn ARN")}
 	}
@@ -118,7 +123,7 @@ func (f *doctorFlags) take(name string, given []string) error {
 		return usage{withTry(err, "%s", selection.Try)}
 	}
 	if err != nil || len(chosen) != 1 {
-		return errors.Join(err, fmt.Errorf("check target %q: it stands for %d targets", name, len(chosen)))
+		return errors.Join(err, fmt.Errorf("check target %q: it stands for %s", name, plural.Of(len(chosen), "target")))
 	}
 	t := chosen[0]
 	var unreachable *targetfile.Unreachable
@@ -174,18 +179,18 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 func judge(r doctor.Report, lenient bool) error {
 	switch first := r.First(doctor.Broken); {
 	case first != nil && len(first.Changes) > 0:
-		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
+		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
 	case first != nil:
-		return withTry(fmt.Errorf("%d of %d checks are broken, first: %s", r.Broken, len(r.Rungs), first.Name), "mend it as said above, then unstale doctor again")
+		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "mend it as said above, then unstale doctor again")
 	case r.Unknown > 0 && !lenient && strings.Contains(r.First(doctor.Unknown).Why, "--pipeline"):
 		rest := ""
 		if r.Unknown > 1 {
 			rest = ", and profiles that are allowed what unstale doctor --policy prints"
 		}
-		return withTry(fmt.Errorf("%d of %d checks are unknown, first: %s", r.Unknown, len(r.Rungs), r.First(doctor.Unknown).Name),
+		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
 			"unstale doctor --pipeline NAME, with the name of your pipeline%s; or --allow-unknown", rest)
 	case r.Unknown > 0 && !lenient:
-		return withTry(fmt.Errorf("%d of %d checks are unknown, first: %s", r.Unknown, len(r.Rungs), r.First(doctor.Unknown).Name),
+		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
 			"profiles of both accounts that are allowed what unstale doctor --policy prints, or --allow-unknown")
 	}
 	return nil

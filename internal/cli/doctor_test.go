@@ -35,10 +35,10 @@ func TestJudge(t *testing.T) {
 		says, try string // empty: no error
 	}{
 		{rungs(doctor.OK), false, "", ""},
-		{rungs(doctor.OK, doctor.Broken, doctor.Unknown), true, "1 of 3 checks are broken, first: the broken one", "in account 222222222222"},
-		{rungs(doctor.Unknown, doctor.OK), false, "1 of 2 checks are unknown, first: the unknown one", "--allow-unknown"},
+		{rungs(doctor.OK, doctor.Broken, doctor.Unknown), true, "1 of 3 checks is broken, first: the broken one", "in account 222222222222"},
+		{rungs(doctor.Unknown, doctor.OK), false, "1 of 2 checks is unknown, first: the unknown one", "--allow-unknown"},
 		{rungs(doctor.Unknown, doctor.OK), true, "", ""},
-		{advice, false, "1 of 1 checks are broken", "as said above"},
+		{advice, false, "1 of 1 check is broken", "as said above"},
 	} {
 		err := judge(tt.report, tt.lenient)
 		if (err == nil) != (tt.says == "") {
@@ -111,7 +111,7 @@ add in account 222222222222, to the trust policy of r:
 	}
 	noted := rungs(doctor.OK, doctor.Note)
 	noted.Rungs[1].Changes = rungs(doctor.Broken).Rungs[0].Changes
-	for _, part := range []string{"note     111111111111  the note one: arn:x\n           because\n", "\noptional: add in account 222222222222, ", "\nall well: 1 checks, 1 to note\n"} {
+	for _, part := range []string{"note     111111111111  the note one: arn:x\n           because\n", "\noptional: add in account 222222222222, ", "\nall well: 1 check, 1 to note\n"} {
 		if got := doctorText(noted, false, false); !strings.Contains(got, part) {
 			t.Errorf("not %q: %s", part, got)
 		}
@@ -120,7 +120,7 @@ add in account 222222222222, to the trust policy of r:
 		t.Errorf("a note is judged: %v", err)
 	}
 	verbose := doctorText(rungs(doctor.OK), true, true)
-	for _, part := range []string{"\x1b[32mok     \x1b[0m  1", "           because\n           read: iam:GetRole x\n", "\nall well: 1 checks\n"} {
+	for _, part := range []string{"\x1b[32mok     \x1b[0m  1", "           because\n           read: iam:GetRole x\n", "\nall well: 1 check\n"} {
 		if !strings.Contains(verbose, part) {
 			t.Errorf("not %q: %s", part, verbose)
 		}

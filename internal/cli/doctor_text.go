@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/unstale/unstale/internal/doctor"
+	"github.com/unstale/unstale/internal/plural"
 )
 
 // doctorText is a report for a person: the ladder, then what to change, in the order of the ladder.
@@ -51,7 +52,7 @@ func verdict(r doctor.Report) string {
 	}
 	switch {
 	case r.Broken+r.Unknown == 0:
-		return fmt.Sprintf("all well: %d checks%s", well, notes)
+		return "all well: " + plural.Of(well, "check") + notes
 	case r.Broken == 0:
 		return fmt.Sprintf("nothing broken that can be seen, %d unknown, %d ok%s", r.Unknown, well, notes)
 	}

@@ -105,8 +105,9 @@ func completed(t *testing.T, args ...string) []string {
 func TestCompletion(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"config":      "[default]\nregion = x\n[profile build]\n  [ profile no ]\n[profile  site ]\n[sso-session team]\n",
-		"credentials": "# [gone]\n[build]\n[old]\naws_access_key_id = [x\n",
+		"config":       "[default]\nregion = x\n[profile build]\n  [ profile no ]\n[profile  site ]\n[sso-session team]\n",
+		"credentials":  "# [gone]\n[build]\n[old]\naws_access_key_id = [x\n",
+		"targets.yaml": "version: 1\ntargets:\n  shop: {route: same-account, distribution: E1}\n  docs: {route: same-account, distribution: E2}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -126,9 +127,12 @@ func TestCompletion(t *testing.T) {
 		{"rehearse |", nil},
 		{"plan --preset c|", []string{"cheapest"}},
 		{"template delivery-r|", []string{"delivery-relay"}},
+		{"doctor --config TARGETS s|", []string{"shop"}},
+		{"doctor shop --config TARGETS |", nil},
+		{"status shop --config TARGETS |", []string{"docs"}},
 	} {
 		line, _ := strings.CutSuffix(tt.line, "|")
-		args := strings.Split(line, " ")
+		args := strings.Split(strings.ReplaceAll(line, "TARGETS", filepath.Join(dir, "targets.yaml")), " ")
 		got := completed(t, args...)
 		slices.Sort(got)
 		if !slices.Equal(got, tt.want) {

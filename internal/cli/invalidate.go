@@ -101,9 +101,9 @@ viewers still see the old release. Of several targets the first of 1, 4 and 3 co
 	flags := cmd.Flags()
 	f.flags(flags)
 	flags.StringVar(&f.site, "site", "", "the release: a directory, a zip or a manifest")
-	flags.StringVar(&f.artifact, "artifact", "", "the same, as pipelines call it")
+	flags.StringVar(&f.artifact, "artifact", "", "another word for --site, which pipelines use")
 	flags.StringArrayVar(&f.previous, "previous", nil, "what caches may hold, oldest first, where the target keeps no state: a directory, a zip or a manifest (repeatable)")
-	flags.StringVar(&f.wait, "wait", defaultWait.String(), "how long to wait for completion, such as 90s or 10m; or none (default: the target's, or 10m)")
+	flags.StringVar(&f.wait, "wait", "", "how long to wait for completion, such as 90s or 10m; or none (default: the target's, or 10m)")
 	flags.BoolVar(&f.verify, "verify", true, "look as a viewer once it is completed")
 	flags.BoolVar(&f.noVerify, "no-verify", false, "do not look")
 	flags.StringVar(&f.onFailure, "on-failure", "continue", "when a target fails: continue with the others, or stop before those that are not begun")
@@ -336,7 +336,7 @@ func (i *invalidator) report(d invalidateDocument, broken error) error {
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(d)
 	} else {
-		err = writeInvalidate(i.stdout, d, colored(i.stdout, os.Getenv))
+		err = writeInvalidate(i.stdout, d, newPrinter(i.stdout))
 	}
 	if broken != nil {
 		err = broken

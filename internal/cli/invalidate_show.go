@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/purge"
 )
 
@@ -86,13 +87,13 @@ func stepText(e fleet.Event) string {
 	}
 	switch {
 	case p.Stage == purge.Created:
-		return fmt.Sprintf("created %s on %s, %s", p.ID, p.Distribution, countedPaths(p.Paths))
+		return fmt.Sprintf("created %s on %s, %s", p.ID, p.Distribution, plural.Of(p.Paths, "path"))
 	case p.Stage == purge.Completed && p.Spared():
 		return "nothing to purge"
 	case p.Stage == purge.Completed:
 		return "completed " + p.ID
 	case p.Stage == purge.Seen:
-		return fmt.Sprintf("seen from %s, %d pages", or(p.POP, "an unnamed point of presence"), p.Pages)
+		return fmt.Sprintf("seen from %s, %s", or(p.POP, "an unnamed point of presence"), plural.Of(p.Pages, "page"))
 	}
 	return ""
 }
@@ -120,7 +121,7 @@ func newBars(out io.Writer, names []string, height int) *bars {
 	b := &bars{progress: mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh()), done: make([]int64, len(names))}
 	shown, total := names, int64(steps)
 	if len(names) > height-2 {
-		shown, total = []string{fmt.Sprintf("%d targets", len(names))}, int64(steps*len(names))
+		shown, total = []string{plural.Of(len(names), "target")}, int64(steps*len(names))
 	}
 	b.says = make([]atomic.Value, len(shown))
 	for i, name := range shown {

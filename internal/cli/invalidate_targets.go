@@ -30,8 +30,11 @@ type aim struct {
 	accounts int
 }
 
+// defaultTargets says, in the help of --config, which file it is otherwise.
+const defaultTargets = " (default: $" + targetfile.Variable + ", or " + targetfile.Name + " here or above)"
+
 func (a *aim) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&a.config, "config", "", "the targets file (default: $"+targetfile.Variable+", or "+targetfile.Name+" here or above)")
+	flags.StringVar(&a.config, "config", "", "the targets file"+defaultTargets)
 	flags.StringSliceVarP(&a.groups, "group", "g", nil, "the targets of a group (repeatable)")
 	flags.BoolVar(&a.all, "all", false, "all targets of the file")
 	flags.StringVar(&a.one.Distribution, "distribution", "", "ID of a distribution, without a targets file")
@@ -149,7 +152,10 @@ func readTargets(flag string) (*targetfile.File, error) {
 	}
 	file, err := targetfile.Read(path, os.LookupEnv)
 	var problems *targetfile.Problems
+	info, missing := os.Stat(path)
 	switch {
+	case errors.As(err, &problems) && missing == nil && !info.Mode().IsRegular():
+		return nil, usage{withTry(err, "--config FILE")}
 	case errors.As(err, &problems):
 		return nil, usage{withTry(err, "mend %s", path)}
 	case err != nil:

@@ -3,10 +3,11 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/unstale/unstale/internal/fleet"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/purge"
 )
 
@@ -14,8 +15,7 @@ import (
 const mostItems = 20
 
 // writeInvalidate prints what a run came to.
-func writeInvalidate(out io.Writer, d invalidateDocument, color bool) error {
-	p := printer{color: color}
+func writeInvalidate(out io.Writer, d invalidateDocument, p printer) error {
 	if d.DryRun {
 		p.plans(d)
 	} else {
@@ -35,12 +35,12 @@ func (p *printer) plans(d invalidateDocument) {
 		fmt.Fprintf(p, "%s\n", p.paint(bold, t.Name+where(t)))
 		switch {
 		case t.Error != "":
-			fmt.Fprintf(p, "  cannot be planned: %s\n", t.Error)
+			p.folded("  cannot be planned: ", "    ", t.Error)
 		case len(t.Plan) == 0:
 			p.WriteString("  nothing to purge: no cache holds what changed\n")
 		}
 		for _, c := range t.Plan[:min(len(t.Plan), mostItems)] {
-			fmt.Fprintf(p, "  %s  %s\n", c.Item, p.paint(dim, c.Reason))
+			p.folded(fmt.Sprintf("  %s  ", c.Item), "      ", p.paint(dim, c.Reason))
 		}
 		if more := len(t.Plan) - mostItems; more > 0 {
 			fmt.Fprintf(p, "  ... and %d more; --json lists all\n", more)
@@ -52,7 +52,7 @@ func (p *printer) plans(d invalidateDocument) {
 
 func (p *printer) notes(t invalidateTarget) {
 	for _, n := range t.Notes {
-		p.wrapped("  note: ", "        ", n)
+		p.folded("  note: ", "        ", n)
 	}
 }
 
@@ -66,28 +66,28 @@ func where(t invalidateTarget) string {
 
 // outcomes is a table of the targets and what else to know of them.
 func (p *printer) outcomes(d invalidateDocument) {
-	table := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TARGET\tDISTRIBUTION\tOUTCOME\tINVALIDATION\tITEMS\tCOMPLETED\tSEEN") // of a builder; it cannot fail
+	columns := []column{{"TARGET", 0}, {"DISTRIBUTION", 1}, {"OUTCOME", 0}, {"INVALIDATION", 0}, {"ITEMS", 2}, {"COMPLETED", 3}, {"SEEN", 0}}
+	var rows [][]string
 	for _, t := range d.Targets {
 		completed, seen := "-", "-"
 		if t.Completion > 0 {
 			completed = fmt.Sprintf("%.1fs", t.Completion)
 		}
 		if t.Pages > 0 {
-			seen = fmt.Sprintf("%s, %d pages", or(t.POP, "unnamed"), t.Pages)
+			seen = or(t.POP, "unnamed") + ", " + plural.Of(t.Pages, "page")
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Name, or(t.Distribution, "-"), outcomeWord(t), or(t.Invalidation, "-"), t.paths(false), completed, seen)
+		rows = append(rows, []string{t.Name, or(t.Distribution, "-"), outcomeWord(t), or(t.Invalidation, "-"), strconv.Itoa(t.paths(false)), completed, seen})
 	}
-	_ = table.Flush()
+	p.grid(columns, rows)
 	for _, t := range d.Targets {
 		if t.Error != "" && len(d.Targets) > 1 {
-			p.wrapped(t.Name+": ", "    ", t.Error)
+			p.folded(t.Name+": ", "    ", t.Error)
 			if t.Try != "" {
-				p.wrapped("    try: ", "         ", t.Try)
+				p.folded("    try: ", "         ", t.Try)
 			}
 		}
 		for _, n := range t.Notes {
-			p.wrapped(t.Name+": note: ", "    ", n)
+			p.folded(t.Name+": note: ", "    ", n)
 		}
 	}
 }
@@ -118,9 +118,10 @@ func (p *printer) costs(c invalidateCost, dry bool) {
 	if dry {
 		verb = "cost, if it is done: "
 	}
-	fmt.Fprintf(p, "%s%s, %s\n", verb, countedPaths(c.Paths), money(c.Price))
+	fmt.Fprintf(p, "%s%s, %s\n", verb, plural.Of(c.Paths, "path"), money(c.Price))
 	for _, a := range c.Accounts {
-		fmt.Fprintf(p, "month: %s in %s, %s, as far as %s know\n", countedPaths(a.MonthPaths), accountName(a.Account), money(a.MonthPrice), or(a.KnownFrom, "runs on this machine"))
+		p.folded("month: ", "       ", fmt.Sprintf("%s in %s, %s, as far as %s know",
+			plural.Of(a.MonthPaths, "path"), accountName(a.Account), money(a.MonthPrice), or(a.KnownFrom, "runs on this machine")))
 	}
 }
 
@@ -133,11 +134,4 @@ func accountName(account string) string {
 		return "the account of " + account
 	}
 	return "account " + account
-}
-
-func countedPaths(n int) string {
-	if n == 1 {
-		return "1 path"
-	}
-	return fmt.Sprintf("%d paths", n)
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +48,8 @@ known: then everything is purged, with a warning.
 The presets: balanced spares what did not change, within the paths that are free; gentlest spares it
 whatever that costs; cheapest pays as little as can be.
 
-The exit code is 0 when there is a plan, 2 when the input is wrong, and 1 when no plan is possible.`,
+The exit code is 0 when there is a plan, 2 when the input or the name of a file to write is wrong, and 1
+when no plan is possible.`,
 		Example: `  unstale plan --site build/ --previous last.zip --distribution-config config.json
   aws cloudfront get-distribution --id E1EXAMPLE | unstale plan --site build/ --previous last.manifest --distribution-config -
   unstale plan --site build/ --previous last.zip --distribution-config config.json --html plan.html
@@ -128,7 +131,7 @@ func (p *planner) run() error {
 		}
 	}
 	if !p.json {
-		return writePlan(p.stdout, document, colored(p.stdout, os.Getenv))
+		return writePlan(p.stdout, document, newPrinter(p.stdout))
 	}
 	enc := json.NewEncoder(p.stdout)
 	enc.SetIndent("", "  ")
@@ -153,7 +156,13 @@ func kept(in plan.Input) site.Snapshot {
 
 func writeFile(name string, content []byte) error {
 	if err := os.WriteFile(name, content, 0o666); err != nil {
-		return withTry(fmt.Errorf("write %s: %w", name, bare(err)), "a file in a directory that exists and that you may write to")
+		err = fmt.Errorf("write %s: %w", name, bare(err))
+		for _, wrong := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR, syscall.EROFS, syscall.ENAMETOOLONG} {
+			if errors.Is(err, wrong) {
+				return usage{withTry(err, "a file in a directory that exists and that you may write to")}
+			}
+		}
+		return err
 	}
 	return nil
 }

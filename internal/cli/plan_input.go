@@ -118,13 +118,13 @@ func unusable(flag, name string, err error) error {
 func (p *planner) readDistribution() (d plan.Distribution, err error) {
 	var policies []plan.Policy
 	for _, name := range p.policies {
-		data, err := p.readConfig("--cache-policy", name, "aws cloudfront get-cache-policy --id ID > "+name)
+		data, err := p.readConfig("--cache-policy", name, printed("aws cloudfront get-cache-policy --id ID", name))
 		if err != nil {
 			return d, err
 		}
 		policy, err := plan.FromPolicy(data)
 		if err != nil {
-			return d, misread("--cache-policy", name, err, "aws cloudfront get-cache-policy --id ID > "+name)
+			return d, misread("--cache-policy", name, err, printed("aws cloudfront get-cache-policy --id ID", name))
 		}
 		policies = append(policies, policy)
 	}
@@ -132,7 +132,7 @@ func (p *planner) readDistribution() (d plan.Distribution, err error) {
 		p.warn("no --distribution-config was given, so any URL may serve what changed and everything is purged")
 		d.Enabled = true
 	} else {
-		try := "aws cloudfront get-distribution --id ID > " + p.config
+		try := printed("aws cloudfront get-distribution --id ID", p.config)
 		if p.config == "-" {
 			try = "aws cloudfront get-distribution --id ID | unstale plan --distribution-config - ..."
 		}
@@ -168,6 +168,14 @@ func (p *planner) readConfig(flag, name, try string) ([]byte, error) {
 		return nil, misread(flag, name, bare(err), try)
 	}
 	return data, nil
+}
+
+// printed says how a file comes about: what is there already is something else, and nobody's to overwrite.
+func printed(command, name string) string {
+	if info, err := os.Stat(name); err == nil && info.Size() != 0 {
+		return "a file that " + command + " printed"
+	}
+	return command + " > " + name
 }
 
 func misread(flag, name string, err error, try string) error {

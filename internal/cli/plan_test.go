@@ -260,7 +260,7 @@ func TestPlanText(t *testing.T) {
 	d.Notes = []string{strings.Repeat("a word ", 60)}
 	for _, color := range []bool{false, true} {
 		var out strings.Builder
-		if err := writePlan(&out, d, color); err != nil {
+		if err := writePlan(&out, d, printer{color: color}); err != nil {
 			t.Fatal(err)
 		}
 		text := out.String()

@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/report"
 )
 
@@ -34,6 +36,20 @@ const (
 type printer struct {
 	strings.Builder
 	color bool
+	width int // columns of the terminal; 0: there is none
+}
+
+// newPrinter is one for what a writer is.
+func newPrinter(out io.Writer) printer {
+	return printer{color: colored(out, os.Getenv), width: widthOf(out)}
+}
+
+// room is how long a line of words may be.
+func (p *printer) room() int {
+	if p.width == 0 {
+		return textWidth
+	}
+	return min(textWidth, p.width)
 }
 
 // paint colours a text, where colours are wanted.
@@ -45,8 +61,7 @@ func (p *printer) paint(style, text string) string {
 }
 
 // writePlan prints a plan: a sentence, the items as a table, what else to know, and the numbers.
-func writePlan(out io.Writer, d report.Document, color bool) error {
-	p := printer{color: color}
+func writePlan(out io.Writer, d report.Document, p printer) error {
 	if d.Distribution != "" {
 		fmt.Fprintf(&p, "distribution %s", d.Distribution)
 		if d.Domain != "" {
@@ -80,7 +95,7 @@ func (p *printer) table(d report.Document) {
 	for _, item := range shown {
 		n := len(item.Item)
 		longest = max(longest, n)
-		width = max(width, min(n, maxItem))
+		width = max(width, min(n, maxItem, max(maxBeside, p.room()-columnsWidth)))
 	}
 	beside := longest <= maxBeside // else the reasons stand below the items
 	head := fmt.Sprintf(columns, width, "ITEM", "COVERS", "COLLATERAL", "COST")
@@ -138,29 +153,37 @@ func (p *printer) numbers(d report.Document) {
 	if s.Removed > 0 {
 		left += fmt.Sprintf("; %d removed", s.Removed)
 	}
-	p.wrapped("site:    ", "         ", fmt.Sprintf("%d objects: %d unchanged, %d%s", s.Objects, s.Unchanged.Objects, s.Purged.Objects, left))
+	p.wrapped("site:    ", "         ", fmt.Sprintf("%s: %d unchanged, %d%s", plural.Of(s.Objects, "object"), s.Unchanged.Objects, s.Purged.Objects, left))
 	quality := "no other plan is better"
 	switch {
 	case d.Everything:
 		quality = "nothing better can be planned from what is known"
 	case !d.Exact:
-		quality = fmt.Sprintf("no plan purges fewer than %d unchanged objects", d.Bound)
+		quality = "no plan purges fewer than " + plural.Of(d.Bound, "unchanged object")
 	}
 	p.wrapped("preset:  ", "         ", string(d.Preset)+": "+quality)
+}
+
+// folded writes a line that programs may read: it is wrapped on terminals only.
+func (p *printer) folded(start, indent, text string) {
+	if p.width == 0 {
+		p.WriteString(start + text + "\n")
+		return
+	}
+	p.wrapped(start, indent, text)
 }
 
 // wrapped writes words after a start, and goes on in further lines after an indent.
 func (p *printer) wrapped(start, indent, text string) {
 	p.WriteString(start)
-	room := textWidth - len(indent)
-	at := 0
+	room, at := p.room(), shown(start)
 	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
+		n := shown(word)
 		switch {
 		case i == 0:
 		case at+1+n > room:
 			p.WriteString("\n" + indent)
-			at = 0
+			at = len(indent)
 		default:
 			p.WriteByte(' ')
 			at++
@@ -169,4 +192,13 @@ func (p *printer) wrapped(start, indent, text string) {
 		at += n
 	}
 	p.WriteByte('\n')
+}
+
+// shown is how many columns a text takes: its colours take none.
+func shown(text string) int {
+	n := utf8.RuneCountInString(text)
+	for _, style := range []string{bold, dim, yellow, plain} {
+		n -= len(style) * strings.Count(text, style)
+	}
+	return n
 }

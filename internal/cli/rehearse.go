@@ -140,7 +140,7 @@ func play(ctx context.Context, f rehearseFlags, mistake mistakes.Mistake, o stor
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
 	if f.serve {
-		return serve(ctx, stage, n, stdout)
+		return serve(ctx, f, stage, n, stdout)
 	}
 	report, err := stage.Run(ctx, n)
 	switch {

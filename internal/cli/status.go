@@ -17,6 +17,7 @@ import (
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/fleet/runs"
 	"github.com/unstale/unstale/internal/gateway"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/targetfile"
 	"github.com/unstale/unstale/invalidation"
 )
@@ -78,9 +79,12 @@ func status(ctx context.Context, f statusFlags, args []string, stdout, stderr io
 	}
 	l := looker{now: time.Now().UTC(), last: f.last, history: history}
 	if damaged > 0 {
-		warn(fmt.Sprintf("%d records in %s cannot be read", damaged, dir))
+		warn(fmt.Sprintf("%s in %s cannot be read", plural.Of(damaged, "record"), dir))
 	}
 	d := l.look(ctx, targets, f.run == "", f.described() || len(args)+len(f.groups) > 0)
+	if ctx.Err() != nil { // a target that was not looked at any more would seem to have failed
+		return context.Cause(ctx)
+	}
 	d.mark(dir.Running)
 	if f.json {
 		enc := json.NewEncoder(stdout)
@@ -88,7 +92,7 @@ func status(ctx context.Context, f statusFlags, args []string, stdout, stderr io
 		enc.SetEscapeHTML(false)
 		err = enc.Encode(d)
 	} else {
-		err = writeStatus(stdout, d, colored(stdout, os.Getenv))
+		err = writeStatus(stdout, d, newPrinter(stdout))
 	}
 	if err != nil {
 		return fmt.Errorf("print the status: %w", err)

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/targetfile"
 	"github.com/unstale/unstale/invalidation"
@@ -159,13 +160,13 @@ func (d statusDocument) err() error {
 }
 
 // writeStatus prints it: a table of targets, the invalidations of each, accounts, runs.
-func writeStatus(out io.Writer, d statusDocument, color bool) error {
-	p := printer{color: color}
+func writeStatus(out io.Writer, d statusDocument, p printer) error {
 	if len(d.Targets) > 0 {
 		p.targets(d)
 		p.invalidations(d)
 		for _, a := range d.Accounts {
-			fmt.Fprintf(&p, "month: %s of these targets in %s, %s; %d paths free\n", countedPaths(a.MonthPaths), accountName(a.Account), money(a.MonthPrice), a.FreeLeft)
+			p.folded("month: ", "       ", fmt.Sprintf("%s of these targets in %s, %s; %s free",
+				plural.Of(a.MonthPaths, "path"), accountName(a.Account), money(a.MonthPrice), plural.Of(a.FreeLeft, "path")))
 		}
 	}
 	p.runs(d.Runs, len(d.Targets) > 0)
@@ -174,35 +175,38 @@ func writeStatus(out io.Writer, d statusDocument, color bool) error {
 }
 
 func (p *printer) targets(d statusDocument) {
-	table := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TARGET\tDISTRIBUTION\tIN PROGRESS\tROOM: FILES\tWILDCARDS\tPATHS THIS MONTH") // of a builder; it cannot fail
+	columns := []column{{"TARGET", 0}, {"DISTRIBUTION", 1}, {"IN PROGRESS", 0}, {"ROOM: FILES", 0}, {"WILDCARDS", 0}, {"PATHS THIS MONTH", 0}}
+	var rows [][]string
 	for _, t := range d.Targets {
-		if t.Headroom == nil {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t?\t?\t?\t?\n", t.Name, or(t.Distribution, "-"))
-			continue
+		row := []string{t.Name, or(t.Distribution, "-"), "?", "?", "?", "?"}
+		if t.Headroom != nil {
+			row = row[:2]
+			for _, n := range []int{len(t.InProgress), t.Headroom.Files, t.Headroom.Wildcards, t.MonthPaths} {
+				row = append(row, strconv.Itoa(n))
+			}
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", t.Name, or(t.Distribution, "-"), len(t.InProgress), t.Headroom.Files, t.Headroom.Wildcards, t.MonthPaths)
+		rows = append(rows, row)
 	}
-	_ = table.Flush()
+	p.grid(columns, rows)
 }
 
 // invalidations lists them by target.
 func (p *printer) invalidations(d statusDocument) {
 	for _, t := range d.Targets {
 		if t.Error != "" {
-			p.wrapped(t.Name+": ", "    ", t.Error)
+			p.folded(t.Name+": ", "    ", t.Error)
 			if t.Try != "" {
-				p.wrapped("    try: ", "         ", t.Try)
+				p.folded("    try: ", "         ", t.Try)
 			}
 		}
 		if t.KnownFrom != "CloudFront" {
-			p.wrapped(t.Name+": note: ", "    ", "route "+t.Route+" lists what is in progress only; the rest is from "+t.KnownFrom)
+			p.folded(t.Name+": note: ", "    ", "route "+t.Route+" lists what is in progress only; the rest is from "+t.KnownFrom)
 		}
 		for _, n := range t.Notes {
-			p.wrapped(t.Name+": note: ", "    ", n)
+			p.folded(t.Name+": note: ", "    ", n)
 		}
 		for _, i := range append(t.InProgress[:len(t.InProgress):len(t.InProgress)], t.Recent...) {
-			fmt.Fprintf(p, "%s: %s %s, created %s: %s\n", t.Name, i.ID, i.Status, i.Created.Format(time.RFC3339), some(i.Items))
+			p.folded(t.Name+": ", "    ", fmt.Sprintf("%s %s, created %s: %s", i.ID, i.Status, i.Created.Format(time.RFC3339), some(i.Items)))
 		}
 	}
 }
@@ -229,7 +233,7 @@ func (p *printer) runs(all []statusRun, also bool) {
 		if len(r.Items) > 0 {
 			what = some(r.Items)
 		}
-		fmt.Fprintf(p, "run %s, begun %s: %s\n", r.ID, r.Started.Format(time.RFC3339), what)
+		p.folded("", "    ", fmt.Sprintf("run %s, begun %s: %s", r.ID, r.Started.Format(time.RFC3339), what))
 		for _, t := range r.Targets {
 			state := or(words[fleet.Outcome(t.Outcome)], "cut off") + " after " + t.Stage
 			switch {
@@ -238,11 +242,10 @@ func (p *printer) runs(all []statusRun, also bool) {
 			case t.Outcome == string(fleet.InProgress) && t.Stage == purge.Created.Name() && t.completed:
 				state = "completed since the wait ended"
 			}
-			fmt.Fprintf(p, "  %s: %s", t.Name, state)
 			if t.Invalidation != "" {
-				fmt.Fprintf(p, ", %s on %s", t.Invalidation, t.Distribution)
+				state += fmt.Sprintf(", %s on %s", t.Invalidation, t.Distribution)
 			}
-			p.WriteByte('\n')
+			p.folded("  "+t.Name+": ", "    ", state)
 		}
 		if r.Unfinished && !r.Running {
 			fmt.Fprintf(p, "  go on: unstale invalidate --resume %s\n", r.ID)

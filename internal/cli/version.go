@@ -6,7 +6,30 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Say which version this is",
+		Long:    `Say which version this is, of which commit, and what it was built with and for. It is what --version says.`,
+		Example: "  unstale version",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage{withTry(fmt.Errorf("version takes no argument, but got %q", args[0]), "unstale version")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s version %s\n", cmd.Root().Name(), version()); err != nil {
+				return fmt.Errorf("print the version: %w", err)
+			}
+			return nil
+		},
+	}
+}
 
 // version is what the build knows of itself.
 func version() string {

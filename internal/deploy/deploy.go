@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -23,6 +24,8 @@ type Deployer struct {
 	stacks *cloudformation.Client
 	files  *s3.Client
 	who    *sts.Client
+	sites  *cloudfront.Client
+	cfg    aws.Config
 	region string
 	step   time.Duration
 }
@@ -46,7 +49,8 @@ func New(cfg aws.Config, step time.Duration) *Deployer {
 		step = 2 * time.Second
 	}
 	return &Deployer{
-		stacks: cloudformation.NewFromConfig(cfg), files: s3.NewFromConfig(cfg), who: sts.NewFromConfig(cfg), region: cfg.Region, step: step,
+		stacks: cloudformation.NewFromConfig(cfg), files: s3.NewFromConfig(cfg), who: sts.NewFromConfig(cfg),
+		sites: cloudfront.NewFromConfig(cfg), cfg: cfg, region: cfg.Region, step: step,
 	}
 }
 

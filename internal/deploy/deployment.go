@@ -89,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 		}
 		at := &side{Deployer: New(cfg, o.Step)}
 		if at.partition, at.account, err = at.identity(ctx); err != nil {
-			return nil, fmt.Errorf("%s account: %w", s.Side, err)
+			return nil, &Unknown{s.Side, err}
 		}
 		d.sides[s.Side] = at
 	}
@@ -99,6 +99,17 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 	}
 	return d, nil
 }
+
+// Unknown is an account of which the configuration's credentials do not tell which it is, most often since
+// there are none or they have expired.
+type Unknown struct {
+	Side templates.Side
+	Err  error
+}
+
+func (u *Unknown) Error() string { return fmt.Sprintf("%s account: %v", u.Side, u.Err) }
+
+func (u *Unknown) Unwrap() error { return u.Err }
 
 // OneAccount is a route of two accounts whose configurations both belong to one.
 type OneAccount struct{ Route, Account string }
@@ -128,11 +139,15 @@ func (d *Deployment) Sought() string {
 	return text
 }
 
-// Run makes or changes all stacks, one after the other, and returns the outputs of all. What is as it
+// Run makes or changes all stacks, one after the other, and returns the outputs of all. Before the first it
+// looks at what would make one fail: see [Unusable] and [Taken]. What is as it
 // should be is left alone, so that a run that broke off goes on with the next.
 func (d *Deployment) Run(ctx context.Context) (map[string]string, error) {
 	steps, err := d.steps()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.before(ctx, steps); err != nil {
 		return nil, err
 	}
 	known := d.predicted()

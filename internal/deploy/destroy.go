@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/templates"
 )
 
@@ -239,7 +240,7 @@ func (d *Deployment) destroy(ctx context.Context, s Doomed) error {
 			continue
 		}
 		if i.Objects > 0 {
-			d.options.Say(fmt.Sprintf("%s %s: empty bucket %s (%d objects)", s.Account, s.Stack, i.PhysicalID, i.Objects))
+			d.options.Say(fmt.Sprintf("%s %s: empty bucket %s (%s)", s.Account, s.Stack, i.PhysicalID, plural.Of(i.Objects, "object")))
 		}
 		if err := s.at.empty(ctx, i.PhysicalID); err != nil { // also of what came since it was counted
 			return err

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
+
+	"github.com/unstale/unstale/internal/plural"
 )
 
 // look finds a stack by name or ID; nil when there is none. CloudFormation has no code of its own for
@@ -26,7 +28,7 @@ func (d *Deployer) look(ctx context.Context, name string) (*types.Stack, error) 
 		return nil, fmt.Errorf("look at stack %s: %w", name, err)
 	}
 	if len(out.Stacks) != 1 {
-		return nil, fmt.Errorf("look at stack %s: CloudFormation answered %d stacks", name, len(out.Stacks))
+		return nil, fmt.Errorf("look at stack %s: CloudFormation answered %s", name, plural.Of(len(out.Stacks), "stack"))
 	}
 	return &out.Stacks[0], nil
 }

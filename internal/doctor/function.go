@@ -134,6 +134,15 @@ func (w *walk) job(ctx context.Context, f facts, a action, fn function) {
 	if err == nil {
 		chosen, err = choose(targets, parameters.Targets)
 	}
+	if err == nil && a.announcement != "" {
+		var announced job.Parameters
+		if announced, err = job.ParseParameters(a.announcement); err == nil {
+			_, err = choose(targets, announced.Targets)
+		}
+		if err != nil {
+			err = fmt.Errorf("the action that announces: %w", err)
+		}
+	}
 	if err != nil {
 		r.State, r.Why = Broken, err.Error()
 		w.add(r)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/unstale/unstale/iam"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/target"
 )
 
@@ -98,7 +99,7 @@ func (w *walk) user(ctx context.Context, s *side, name string) *role {
 	case err != nil:
 		err = fmt.Errorf("iam:ListGroupsForUser %s: %s", name, brief(err))
 	case len(groups.Groups) > 0:
-		err = fmt.Errorf("user %s is in %d groups, whose policies are not read", name, len(groups.Groups))
+		err = fmt.Errorf("user %s is in %s, whose policies are not read", name, plural.Of(len(groups.Groups), "group"))
 	}
 	r.keep(nil, err)
 	return r

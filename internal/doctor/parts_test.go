@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,7 +122,7 @@ func TestBucketHost(t *testing.T) {
 	}
 }
 
-func TestReadKeyAnswer(t *testing.T) {
+func TestKeyPolicyAnswers(t *testing.T) {
 	tests := []struct {
 		status       int
 		answer, want string
@@ -132,10 +135,18 @@ func TestReadKeyAnswer(t *testing.T) {
 		{400, `{"__type":"AccessDeniedException","Message":"no"}`, "", "AccessDeniedException"},
 	}
 	for _, tt := range tests {
-		got, err := readKeyAnswer(tt.status, []byte(tt.answer))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(tt.status)
+			_, _ = io.WriteString(w, tt.answer) // the client tells when it fails
+		}))
+		s := &side{cfg: aws.Config{BaseEndpoint: &server.URL, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIAEXAMPLE", SecretAccessKey: "secret"}, nil
+		})}}
+		got, err := s.getKeyPolicy(t.Context(), "us-east-1", "arn:aws:kms:us-east-1:111111111111:key/k")
 		if got != tt.want || (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
 			t.Errorf("%s: %q, %v", tt.answer, got, err)
 		}
+		server.Close()
 	}
 }
 

@@ -3,12 +3,15 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 
 	"github.com/unstale/unstale/iam"
+	"github.com/unstale/unstale/internal/plural"
 )
 
 // facts are what is known of a pipeline: what it says of itself, or what the stacks say that were to hold it.
@@ -29,7 +32,9 @@ type action struct {
 	function   string // of a Lambda action: a name
 	machine    string // of a Step Functions action: an ARN
 	parameters string // UserParameters
-	inputs     bool   // it has input artifacts
+	// announcement is UserParameters of the action before it that announces; "": there is none
+	announcement string
+	inputs       bool // it has input artifacts
 }
 
 // pipeline reads a pipeline and climbs.
@@ -48,7 +53,14 @@ func (w *walk) pipeline(ctx context.Context, name string, f facts) {
 		rung.State, rung.Why = Unknown, fmt.Sprintf("codepipeline:GetPipeline %s: %s", name, brief(err))
 	default:
 		f = f.declared(out)
-		rung.Subject, rung.Why = f.arn, fmt.Sprintf("%d of its actions deploy to S3, invoke a function or start a state machine", len(f.actions))
+		n := len(f.actions)
+		for _, a := range f.actions {
+			if a.announcement != "" {
+				n++
+			}
+		}
+		rung.Subject, rung.Why = f.arn, fmt.Sprintf("%d of its actions %s", n,
+			plural.Word(n, "deploys to S3, invokes a function or starts a state machine", "deploy to S3, invoke a function or start a state machine"))
 	}
 	if f.missing == nil || rung.State == OK {
 		w.add(rung)
@@ -73,6 +85,7 @@ func (f facts) declared(out *codepipeline.GetPipelineOutput) facts {
 	for _, stage := range d.Stages {
 		for _, a := range stage.Actions {
 			if read, ok := matters(a); ok {
+				f.actions = slices.DeleteFunc(f.actions, read.announcedBy)
 				f.actions = append(f.actions, read)
 			}
 		}
@@ -88,6 +101,17 @@ func (f facts) functions() (n int) {
 		}
 	}
 	return n
+}
+
+// announcedBy reports whether an earlier action announces, before the deploy, the release that this one purges. It takes the
+// same way, so that one ladder is enough; what it is told is kept.
+func (a *action) announcedBy(earlier action) bool {
+	if a.function == "" || a.function != earlier.function || a.role != earlier.role || a.inputs != earlier.inputs ||
+		!strings.Contains(earlier.parameters, `"announce"`) {
+		return false
+	}
+	a.announcement = earlier.parameters
+	return true
 }
 
 func matters(a types.ActionDeclaration) (action, bool) {

@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/unstale/unstale/internal/plural"
 )
 
 // box is a rectangle of the treemap as the page draws it: at a part of what it is in, so that the
@@ -184,8 +186,5 @@ var words = [states]string{
 
 // counted writes a number with its noun.
 func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
+	return thousands(n) + " " + plural.Word(n, noun, noun+"s")
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"strconv"
+
+	"github.com/unstale/unstale/internal/plural"
 )
 
 //go:embed report.css
@@ -89,8 +91,8 @@ func (d Document) cards() []card {
 		about = fmt.Sprintf("no choice purges fewer than %s", thousands(d.Bound))
 	}
 	cards := []card{
-		{"items", strconv.Itoa(len(d.Items)), thousands(len(d.Items)), plural(len(d.Items), "item", "items"), "to invalidate"},
-		{"stale", strconv.Itoa(d.Stale), thousands(d.Stale), plural(d.Stale, "stale URL", "stale URLs"), "or families of URLs, all covered"},
+		{"items", strconv.Itoa(len(d.Items)), thousands(len(d.Items)), plural.Word(len(d.Items), "item", "items"), "to invalidate"},
+		{"stale", strconv.Itoa(d.Stale), thousands(d.Stale), plural.Word(d.Stale, "stale URL", "stale URLs"), "or families of URLs, all covered"},
 		{"collateral", strconv.Itoa(d.Collateral), thousands(d.Collateral), "collateral", about},
 		{"price", number(d.Price), d.Money().String(), "price", "with what this month used already"},
 	}
@@ -124,13 +126,6 @@ func (d Document) legend() []entry {
 // number writes a number as JSON does.
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 // Headline says a plan in a sentence.
 func (d Document) Headline() string {
 	items := counted(len(d.Items), "item")
@@ -140,10 +135,7 @@ func (d Document) Headline() string {
 	case len(d.Items) == 0:
 		return "Nothing to purge: no viewer can be served anything stale."
 	}
-	verb := "purge"
-	if len(d.Items) == 1 {
-		verb = "purges"
-	}
+	verb := plural.Word(len(d.Items), "purges", "purge")
 	text := fmt.Sprintf("%s %s %s for %s, ", items, verb, counted(d.Stale, "stale URL"), d.Money())
 	if d.Collateral == 0 {
 		return text + "and nothing else."

@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
@@ -31,12 +30,12 @@ func unknown(in plan.Input) bool {
 type judge struct {
 	in       plan.Input
 	covering func(path string) invalidation.Item
-	mounts   []mount
+	at       *plan.Addresses
 	unknown  bool
 }
 
 func newJudge(in plan.Input, p plan.Plan) *judge {
-	return &judge{in, p.Covering(), mounts(in), unknown(in)}
+	return &judge{in, p.Covering(), in.Addresses(), unknown(in)}
 }
 
 // state judges one key; o is the object that the site serves, nil when the deploy deletes it.
@@ -59,46 +58,10 @@ func (j *judge) state(row site.Row) (s State, o *site.Object) {
 }
 
 func (j *judge) purged(key string) bool {
-	for _, m := range j.mounts {
-		if name, served := strings.CutPrefix(key, m.cut); served && j.covering(invalidation.EncodeKey(m.add+name)) != "" {
+	for path := range j.at.Places(key) {
+		if j.covering(path) != "" {
 			return true
 		}
 	}
 	return false
-}
-
-// mount is how keys become paths behind one origin: without cut, and with add before them.
-type mount struct{ cut, add string }
-
-// mounts are the origin paths from which the distribution serves the release.
-func mounts(in plan.Input) []mount {
-	var all []mount
-	take := func(o plan.Origin) {
-		root := strings.TrimPrefix(o.Path+"/", "/")
-		var m mount
-		switch {
-		case strings.HasPrefix(in.Prefix, root):
-			m.add = in.Prefix[len(root):]
-		case strings.HasPrefix(root, in.Prefix):
-			m.cut = root[len(in.Prefix):]
-		default:
-			return // beside the origin's path
-		}
-		if !slices.Contains(all, m) {
-			all = append(all, m)
-		}
-	}
-	ours := slices.DeleteFunc(slices.Clone(in.Distribution.Origins), func(o plan.Origin) bool {
-		return o.Bucket == "" || in.Bucket != "" && o.Bucket != in.Bucket
-	})
-	if len(ours) == 0 && in.Bucket == "" {
-		ours = in.Distribution.Origins
-	}
-	for _, o := range ours {
-		take(o)
-	}
-	if len(in.Distribution.Origins) == 0 {
-		take(plan.Origin{})
-	}
-	return all
 }

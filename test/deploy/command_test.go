@@ -93,7 +93,9 @@ func TestCommandForAPipelineOfOnesOwn(t *testing.T) {
 	if err := json.NewDecoder(strings.NewReader(action)).Decode(&map[string]any{}); err != nil {
 		t.Errorf("the action is no JSON: %v\n%s", err, action)
 	}
-	c.exits(0, states+" --destroy", "= SiteBucket", "STAYS", "second-site-222222222222-us-east-1 stays")
+	c.exits(0, states+" --destroy", "= SiteBucket", "STAYS", "second-site-222222222222-us-east-1 stays", "until it is gone, its name is taken")
+	c.exits(1, states, "account 222222222222: stack second-delivery-states would make SiteBucket, but bucket second-site-222222222222-us-east-1 is there already",
+		"try: another --name; or, if nobody needs what is in it, aws s3 rb --force s3://second-site-222222222222-us-east-1 --profile site\n")
 }
 
 func TestCommandThatFails(t *testing.T) {
@@ -113,6 +115,8 @@ func TestCommandThatFails(t *testing.T) {
 	c.exits(2, "deploy direct --yes --own-pipeline --code "+c.w.lambdas+both, "needs a value for ArtifactBucketArn", "try: --param ArtifactBucketArn=")
 	c.exits(1, "deploy relay --yes --code "+t.TempDir()+both, "find the Lambda zips", "try: make lambdas, or --code")
 	c.exits(0, "deploy states --yes --destroy"+both, "unstale-pipeline-base")
+	c.exits(2, "deploy states --yes --param ExistingDistributionId=E0EXAMPLE"+both, "account 222222222222 has no distribution E0EXAMPLE",
+		"try: --param ExistingDistributionId with one that is listed by aws cloudfront list-distributions --profile site\n")
 }
 
 // The AWS CLI's own deploy does the same with the same templates.

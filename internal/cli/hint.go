@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unstale/unstale/internal/cli/story"
+)
+
+// lastHint is what to try after an error that does not know it: most come from the machine, wherever it was
+// met. An interruption has no need of one.
+func lastHint(err error, cmd *cobra.Command) string {
+	var cause interrupted
+	var at *fs.PathError
+	switch {
+	case errors.As(err, &cause), errors.Is(err, errMistaken): // whose explanation was printed
+		return ""
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room where it is written to, then the same command again"
+	case errors.Is(err, syscall.EPIPE):
+		return "the same command with a reader that reads to the end"
+	case errors.As(err, &at) && below(at.Path, os.TempDir()):
+		return "TMPDIR=DIR with a directory that is there and that you may write to"
+	case errors.Is(err, story.ErrStale):
+		return cmd.CommandPath() + " --verbose with the same flags, which shows what builds print"
+	}
+	return cmd.CommandPath() + " --help"
+}
+
+// below says whether a path is a directory or in it.
+func below(path, dir string) bool {
+	rest, err := filepath.Rel(dir, path)
+	return err == nil && rest != ".." && !strings.HasPrefix(rest, ".."+string(filepath.Separator))
+}

@@ -1,0 +1,259 @@
+package deploy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/unstale/unstale/internal/awsjson"
+	"github.com/unstale/unstale/templates"
+)
+
+// Unusable is what a parameter names where the account has no such thing, or may not see it.
+type Unusable struct {
+	Account, Parameter, Value string
+	What                      string // "distribution", "bucket"
+	Action                    string // that was denied, such as "cloudfront:GetDistribution"; "": there is none
+	Err                       error  // of the service, where it was denied
+}
+
+func (u *Unusable) Error() string {
+	if u.Action == "" {
+		return fmt.Sprintf("account %s has no %s %s, which parameter %s names", u.Account, u.What, u.Value, u.Parameter)
+	}
+	return fmt.Sprintf("account %s may not see the %s %s, which parameter %s names: %s: %v", u.Account, u.What, u.Value, u.Parameter, u.Action, u.Err)
+}
+
+func (u *Unusable) Unwrap() error { return u.Err }
+
+// Taken is the name of something that a stack would make, and that is there already without that stack:
+// most often because an earlier one was taken away and left it.
+type Taken struct {
+	Account, Region, Stack string
+	LogicalID, Type, Name  string
+	Elsewhere              bool // it may be another account's
+}
+
+func (t *Taken) Error() string {
+	whose := "is there already"
+	if t.Elsewhere {
+		whose = "is there already, and may be another account's"
+	}
+	return fmt.Sprintf("account %s: stack %s would make %s, but %s %s %s", t.Account, t.Stack, t.LogicalID, word(t.Type), t.Name, whose)
+}
+
+func word(kind string) string {
+	if kind == bucketType {
+		return "bucket"
+	}
+	return "repository"
+}
+
+// before looks at everything that would make a stack fail half way, before the first is made.
+func (d *Deployment) before(ctx context.Context, steps []templates.Step) error {
+	if err := d.checkGiven(ctx); err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := d.checkFree(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkGiven looks for the distributions and the sites' buckets that parameters name. Those of earlier runs
+// were looked for then.
+func (d *Deployment) checkGiven(ctx context.Context) error {
+	served := map[string]string{} // origins' domains, by side of the account
+	for _, name := range []string{"ExistingDistributionId", "DistributionArns"} {
+		at := d.holder(name)
+		for _, value := range listed(d.options.Parameters[name]) {
+			origins, err := at.origins(ctx, value[strings.LastIndexByte(value, '/')+1:])
+			if err != nil {
+				return at.unusable(name, value, "distribution", "cloudfront:GetDistribution", err)
+			}
+			served[name] = origins
+		}
+	}
+	for _, name := range []string{"ExistingBucketName", "SiteObjectArns"} {
+		at := d.holder(name)
+		for _, value := range listed(d.options.Parameters[name]) {
+			bucket, _, _ := strings.Cut(value[strings.LastIndexByte(value, ':')+1:], "/")
+			if strings.ContainsAny(bucket, "*?") {
+				continue
+			}
+			if _, err := at.files.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket}); err != nil && statusOf(err) != http.StatusMovedPermanently {
+				return at.unusable(name, value, "bucket", "s3:ListBucket", err)
+			}
+			origins, known := served["ExistingDistributionId"]
+			if known && name == "ExistingBucketName" && !strings.Contains(origins, " "+bucket+".") {
+				// It may stand behind an access point or a function's origin.
+				d.options.Say(fmt.Sprintf("%s: no origin of distribution %s is called after bucket %s; is it the one that it reads?",
+					at.account, d.options.Parameters["ExistingDistributionId"], bucket))
+			}
+		}
+	}
+	return nil
+}
+
+// holder is the account in which a parameter's thing has to be.
+func (d *Deployment) holder(parameter string) *side {
+	if at := d.sides[templates.Delivery]; at != nil && strings.HasPrefix(parameter, "Existing") {
+		return at
+	}
+	return d.sides[templates.Pipeline]
+}
+
+// listed are the values of a parameter; none, where it is empty.
+func listed(value string) []string {
+	return slices.DeleteFunc(strings.Split(strings.ReplaceAll(value, " ", ""), ","), func(s string) bool { return s == "" })
+}
+
+// origins are the domains of a distribution's origins, each after a blank.
+func (d *Deployer) origins(ctx context.Context, id string) (string, error) {
+	out, err := d.sites.GetDistribution(ctx, &cloudfront.GetDistributionInput{Id: &id})
+	if err != nil {
+		return "", err
+	}
+	text := ""
+	if out.Distribution != nil && out.Distribution.DistributionConfig != nil && out.Distribution.DistributionConfig.Origins != nil {
+		for _, o := range out.Distribution.DistributionConfig.Origins.Items {
+			text += " " + aws.ToString(o.DomainName)
+		}
+	}
+	return text, nil
+}
+
+// statusOf is the HTTP status of a failure; 0: nobody answered. A HEAD has no body that would tell more.
+func statusOf(err error) int {
+	var answered *awshttp.ResponseError
+	if errors.As(err, &answered) {
+		return answered.HTTPStatusCode()
+	}
+	return 0
+}
+
+// unusable explains why something cannot be looked at, where the service says so; else the error itself.
+func (s *side) unusable(parameter, value, what, action string, err error) error {
+	u := &Unusable{Account: s.account, Parameter: parameter, Value: value, What: what}
+	var none *types.NoSuchDistribution
+	switch status := statusOf(err); {
+	case errors.As(err, &none), status == http.StatusNotFound:
+		return u
+	case status == http.StatusForbidden:
+		u.Action, u.Err = action, err
+		return u
+	}
+	return fmt.Errorf("account %s: look for the %s %s, which parameter %s names: %w", s.account, what, value, parameter, err)
+}
+
+// checkFree looks whether what a stack is going to make, and what stays when it goes, is there already from
+// an earlier one. CloudFormation cannot take it over: it imports by itself only what has a name without
+// functions (User Guide, "Import AWS resources into a CloudFormation stack automatically").
+func (d *Deployment) checkFree(ctx context.Context, step templates.Step) error {
+	at, stack := d.sides[step.Side], d.stackName(step.Template)
+	st, err := at.look(ctx, stack)
+	if err != nil {
+		return fmt.Errorf("account %s: %w", at.account, err)
+	}
+	if st != nil && st.StackStatus != "DELETE_COMPLETE" && st.StackStatus != "REVIEW_IN_PROGRESS" {
+		return nil // what it has is its own
+	}
+	body, err := Template(step.Template)
+	if err != nil {
+		return err
+	}
+	lasting, err := d.lasting(at, body)
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", stack, err)
+	}
+	for _, l := range lasting {
+		l.Account, l.Region, l.Stack = at.account, at.region, stack
+		switch there, err := at.taken(ctx, &l); {
+		case err != nil:
+			return fmt.Errorf("account %s: look for %s %s: %w", at.account, word(l.Type), l.Name, err)
+		case there:
+			return &l
+		}
+	}
+	return nil
+}
+
+// lasting are the resources with names of their own that a template keeps when its stack goes, as far as
+// they are made.
+func (d *Deployment) lasting(at *side, body []byte) ([]Taken, error) {
+	var t struct {
+		Resources map[string]struct {
+			Type, Condition, DeletionPolicy string
+			Properties                      struct{ BucketName, RepositoryName any }
+		}
+	}
+	if err := json.Unmarshal(body, &t); err != nil {
+		return nil, fmt.Errorf("read the template's resources: %w", err)
+	}
+	var out []Taken
+	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+		r := t.Resources[id]
+		if !strings.HasPrefix(r.DeletionPolicy, "Retain") || r.Condition == "MakeSite" && d.options.Parameters["ExistingDistributionId"] != "" {
+			continue
+		}
+		for _, property := range []any{r.Properties.BucketName, r.Properties.RepositoryName} {
+			if name := d.evaluated(at, property); name != "" {
+				out = append(out, Taken{LogicalID: id, Type: r.Type, Name: name})
+			}
+		}
+	}
+	return out, nil
+}
+
+// evaluated is a name as the templates write it: of the parameter Name, the account and the Region.
+func (d *Deployment) evaluated(at *side, property any) string {
+	call, _ := property.(map[string]any)
+	if call["Ref"] == "Name" {
+		return d.options.Name
+	}
+	sub, _ := call["Fn::Sub"].([]any)
+	if len(sub) == 0 {
+		return ""
+	}
+	text, _ := sub[0].(string)
+	return strings.NewReplacer("${Name}", d.options.Name, "${AWS::AccountId}", at.account, "${AWS::Region}", at.region).Replace(text)
+}
+
+// taken says whether there is a bucket or a repository of a name. Who may not look is not held up by that:
+// the stack is made then, or fails.
+func (s *side) taken(ctx context.Context, t *Taken) (bool, error) {
+	if t.Type == bucketType {
+		_, err := s.files.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &t.Name})
+		switch status := statusOf(err); {
+		case err == nil:
+			return true, nil
+		case status == http.StatusNotFound:
+			return false, nil
+		case status == http.StatusForbidden, status == http.StatusMovedPermanently:
+			t.Elsewhere = true // S3 also answers so to whom it is denied, but only of buckets that there are
+			return true, nil
+		}
+		return false, err
+	}
+	var out struct{}
+	err := awsjson.Operation{Service: "codecommit", Target: "CodeCommit_20150413.GetRepository"}.Call(ctx, s.cfg, s.region, map[string]string{"repositoryName": t.Name}, &out)
+	var refused smithy.APIError
+	if errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil, err
+}
