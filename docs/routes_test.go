@@ -260,7 +260,7 @@ func run(t *testing.T, world *story.Stage, route, cli, lambdas string) string {
 	cmd.Dir = ".."
 	cmd.Env = []string{
 		"PATH=" + cli + ":" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "AWS_PAGER=",
-		"AWS_CONFIG_FILE=" + file, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + file, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", stage.Impatient(t),
 	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

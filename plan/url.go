@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // spelling is how one key is asked for. Paths are without the leading "/" that all have, so that a
 // plain key is its own path and nothing needs to be copied.
@@ -103,7 +106,7 @@ func ends(path string, n int) int {
 		if path[at] != '%' {
 			break
 		}
-		lead := nibble(path[at+1])<<4 | nibble(path[at+2])
+		lead, _ := strconv.ParseUint(path[at+1:at+3], 16, 8) // paths are escaped: an error cannot be
 		if lead&0xC0 == 0x80 {
 			continue // in the middle of a rune
 		}
@@ -116,7 +119,7 @@ func ends(path string, n int) int {
 }
 
 // runeLength is how many bytes a rune has in UTF-8 that begins with lead.
-func runeLength(lead byte) int {
+func runeLength(lead uint64) int {
 	switch {
 	case lead >= 0xF0:
 		return 4
@@ -124,15 +127,4 @@ func runeLength(lead byte) int {
 		return 3
 	}
 	return 2
-}
-
-// nibble is the value of a hexadecimal digit, upper or lower case.
-func nibble(c byte) byte {
-	switch {
-	case c >= 'a':
-		return c - 'a' + 10
-	case c >= 'A':
-		return c - 'A' + 10
-	}
-	return c - '0'
 }

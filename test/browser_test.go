@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,36 +12,15 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/unstale/unstale/rehearsal"
+	"github.com/unstale/unstale/test/chromium"
 )
 
 // startChromium starts a browser with a profile of its own that reaches the site through the edge
 // only. It trusts the rehearsal's certificate authority and, of what is not signed by it, nothing new.
 func startChromium(t *testing.T, w *rehearsal.World) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Fatal("no chromium on PATH: make setup installs it on Debian; elsewhere install it and run the tests again")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.ProxyServer(w.POPs()[0].ProxyURL), chromedp.Flag("ignore-certificate-errors-spki-list", w.CASPKI()),
-	)
-	allocator, stop := chromedp.NewExecAllocator(deadline(t), options...)
-	browser, _ := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(browser) // closes the browser and waits for it; what is left is killed below
-		stop()
-	})
-	if err := chromedp.Do(browser); err != nil {
-		t.Fatalf("start %s: %v", path, err)
-	}
-	return browser
+	return chromium.Start(deadline(t), t, w.POPs()[0].ProxyURL,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("ignore-certificate-errors-spki-list", w.CASPKI()))
 }
 
 // viewer is somebody at a point of presence with a browser profile of their own, whose cache lives

@@ -21,6 +21,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/rehearsal/accounts"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // TestAWSCommandLine walks an operator with the AWS CLI through both accounts: a user of A takes on a
@@ -115,12 +116,12 @@ func assume(t *testing.T, stage *story.Stage, who accounts.Credentials, role str
 
 // awsCLI runs the AWS CLI with someone's keys. It has to succeed, or where refusal is not empty to
 // fail and say that.
-func awsCLI(t *testing.T, stage *story.Stage, who accounts.Credentials, refusal string, args ...string) []byte {
+func awsCLI(t *testing.T, s *story.Stage, who accounts.Credentials, refusal string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(deadline(t), "aws", args...)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "AWS_PAGER=", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=" + story.Region, "AWS_DEFAULT_REGION=" + story.Region, "AWS_ENDPOINT_URL=" + stage.World.URL(),
+		"AWS_EC2_METADATA_DISABLED=true", stage.Impatient(t), "AWS_REGION=" + story.Region, "AWS_DEFAULT_REGION=" + story.Region, "AWS_ENDPOINT_URL=" + s.World.URL(),
 		"AWS_ACCESS_KEY_ID=" + who.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + who.SecretAccessKey,
 	}
 	if who.SessionToken != "" {

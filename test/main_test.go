@@ -29,7 +29,7 @@ func deadline(t *testing.T) context.Context {
 // quick; what it leaves behind is the test's failure.
 func set(t *testing.T, o story.Options) *story.Stage {
 	t.Helper()
-	o.Route = "relay"
+	o.Route, o.Packages = "relay", stage.Packages(t)
 	if o.Lambdas == "" {
 		o.Lambdas = stage.Lambdas(t)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/rehearsal"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/test/commandline"
 )
 
 // operator is a person of the pipeline account, who may assume roles and invoke functions and nothing else.
@@ -125,7 +126,7 @@ func (w *world) shell() func(args ...string) string {
 		t.Fatal(err)
 	}
 	env := []string{
-		asCommand + "=1", "HOME=" + home, "XDG_STATE_HOME=" + filepath.Join(home, "state"), "UNSTALE_MEDIAN=200ms",
+		commandline.Variable + "=1", "HOME=" + home, "XDG_STATE_HOME=" + filepath.Join(home, "state"), "UNSTALE_MEDIAN=200ms",
 		"HTTPS_PROXY=" + w.aws.POPs()[0].ProxyURL, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE=" + w.aws.CAFile(),
 	}
 	for name, value := range variables {

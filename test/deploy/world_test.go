@@ -23,22 +23,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/unstale/unstale/internal/cli"
 	"github.com/unstale/unstale/internal/deploy"
 	"github.com/unstale/unstale/rehearsal"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/journal"
 	"github.com/unstale/unstale/rehearsal/templates"
+	"github.com/unstale/unstale/test/commandline"
 	"github.com/unstale/unstale/test/stage"
 )
 
-// asCommand, set in the environment, makes the test's own binary the command line.
-const asCommand = "UNSTALE_TEST_COMMAND"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
+	commandline.Main()
 	stage.Main(m)
 }
 

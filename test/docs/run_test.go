@@ -34,7 +34,8 @@ func newReader(t *testing.T, o story.Options, profiles [2]string) *reader {
 	if err != nil {
 		t.Fatal("no aws on PATH: make setup installs the AWS CLI on Debian; elsewhere install it and run the tests again")
 	}
-	o.Route, o.Source, o.Lambdas, o.Median = "assume", static.Files, stage.Lambdas(t), 200*time.Millisecond
+	o.Route, o.Source, o.Median = "assume", static.Files, 200*time.Millisecond
+	o.Lambdas, o.Packages = stage.Lambdas(t), stage.Packages(t)
 	s, err := story.Set(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +59,7 @@ func newReader(t *testing.T, o story.Options, profiles [2]string) *reader {
 	proxy := s.World.POPs()[0].ProxyURL
 	return &reader{t, s, []string{
 		"PATH=" + wrapper(t) + ":" + filepath.Dir(aws) + ":" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + t.TempDir(),
-		"AWS_PAGER=", "AWS_CONFIG_FILE=" + file, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_PAGER=", "AWS_CONFIG_FILE=" + file, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true", stage.Impatient(t),
 		"AWS_ENDPOINT_URL=" + s.World.URL(), "AWS_ENDPOINT_URL_STS=" + s.World.URL(),
 		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy, "SSL_CERT_FILE=" + s.World.CAFile(), "CURL_CA_BUNDLE=" + s.World.CAFile(),
 	}}

@@ -18,11 +18,8 @@ import (
 	"github.com/unstale/unstale/internal/doctor"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/journal"
+	"github.com/unstale/unstale/test/commandline"
 )
-
-// command, set in the environment, makes the test's own binary the command line: a process reads where the
-// files of the AWS CLI are when it starts.
-const command = "UNSTALE_TEST_COMMAND"
 
 // person is somebody at a shell.
 type person struct{ env []string }
@@ -39,7 +36,7 @@ func home(t *testing.T, s *story.Stage, settings, keys string) person {
 			t.Fatal(err)
 		}
 	}
-	env := []string{"HOME=" + dir, "AWS_EC2_METADATA_DISABLED=true", command + "=1"}
+	env := []string{"HOME=" + dir, "AWS_EC2_METADATA_DISABLED=true", commandline.Variable + "=1"}
 	if s != nil {
 		// The SDK for Go asks STS for the role of a profile without looking at AWS_ENDPOINT_URL.
 		env = append(env, "AWS_ENDPOINT_URL="+s.World.URL(), "AWS_ENDPOINT_URL_STS="+s.World.URL())

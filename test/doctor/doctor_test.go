@@ -6,7 +6,6 @@ package doctor
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,11 +17,11 @@ import (
 	"testing"
 
 	"github.com/unstale/unstale/examples/static"
-	"github.com/unstale/unstale/internal/cli"
 	"github.com/unstale/unstale/internal/cli/mistakes"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/internal/doctor"
 	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/test/commandline"
 )
 
 // functions is a directory of zips that stand for the Lambda functions: nothing here ever runs one.
@@ -51,9 +50,7 @@ var functions = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	if os.Getenv(command) != "" {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
+	commandline.Main()
 	code := m.Run()
 	if dir, _ := functions(); dir != "" {
 		_ = os.RemoveAll(dir) // a temporary directory

@@ -1,14 +1,13 @@
 package doctor
 
 import (
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/unstale/unstale/test/commandline"
 )
 
 // Each script is a person at a shell who has a profile of each account, and the stacks of route assume.
@@ -28,14 +27,14 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Vars = append(
-				e.Vars, "PATH="+bin, "HOME="+e.WorkDir, command+"=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+s.World.URL(),
+				e.Vars, "PATH="+bin, "HOME="+e.WorkDir, commandline.Variable+"=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL="+s.World.URL(),
 				"AWS_CONFIG_FILE="+filepath.Join(p.files, "config"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(p.files, "credentials"),
 				"LAMBDAS="+zips, "DISTRIBUTION="+s.Outputs["DistributionId"], "ROLE="+s.Outputs["PurgeRoleArn"],
 			)
 			return os.Symlink(binary, filepath.Join(bin, "unstale"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits": commandline.Exits,
 			// steady FILE INTO: with the names that differ from run to run replaced.
 			"steady": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(steady(ts.ReadFile(args[0]))), 0o600))
@@ -46,24 +45,4 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
-}
-
-// exits runs a program that must end with a code: exits CODE PROGRAM [ARG...].
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	var ended *exec.ExitError
-	code := 0
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &ended):
-		code = ended.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("%v: exit code %d, want %d", args[1:], code, want)
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/rehearsal/cloudfront"
+	"github.com/unstale/unstale/test/commandline"
 )
 
 // shell is a person at a shell, as a process of its own.
@@ -68,7 +69,7 @@ func TestHostileEndpoints(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(tt.answer))
 			t.Cleanup(server.Close)
 			env := []string{
-				command + "=1", "HOME=" + t.TempDir(), "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+				commandline.Variable + "=1", "HOME=" + t.TempDir(), "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 				"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 			}
 			began := time.Now()
@@ -100,7 +101,7 @@ func TestASilentServer(t *testing.T) {
 	})
 	var stderr bytes.Buffer
 	cmd := shell(t, []string{
-		command + "=1", "HOME=" + t.TempDir(), "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+		commandline.Variable + "=1", "HOME=" + t.TempDir(), "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 	}, "invalidate", "--distribution", "E2EXAMPLE", "/*")
 	cmd.Stderr = &stderr

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/unstale/unstale/test/commandline"
 	"github.com/unstale/unstale/test/schema"
 )
 
@@ -58,7 +59,7 @@ func TestStories(t *testing.T) {
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"exits": exits,
+					"exits": commandline.Exits,
 					"put": func(ts *testscript.TestScript, _ bool, args []string) {
 						ts.Check(w.put(ts.MkAbs(args[0])))
 					},

@@ -4,38 +4,28 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/unstale/unstale/iam"
-	"github.com/unstale/unstale/internal/cli"
 	"github.com/unstale/unstale/internal/deploy"
 	"github.com/unstale/unstale/rehearsal"
 	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 	"github.com/unstale/unstale/templates"
+	"github.com/unstale/unstale/test/commandline"
 	"github.com/unstale/unstale/test/stage"
 )
 
-// command, set in the environment, makes the test's own binary the command line.
-const command = "UNSTALE_TEST_COMMAND"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(command) != "" {
-		os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
+	commandline.Main()
 	stage.Main(m)
 }
 
@@ -203,7 +193,7 @@ func (w *world) environment(dir string) []string {
 		}
 	}
 	env := []string{
-		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, command + "=1", "AWS_EC2_METADATA_DISABLED=true",
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, commandline.Variable + "=1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ENDPOINT_URL=" + w.aws.URL(), "AWS_ENDPOINT_URL_STS=" + w.aws.URL(), // a profile's role is got without a look at the first
 		"HTTPS_PROXY=" + w.aws.POPs()[0].ProxyURL, "NO_PROXY=127.0.0.1", "SSL_CERT_FILE=" + w.aws.CAFile(),
 		"UNSTALE_MEDIAN=200ms", "EXTERNAL_ID=" + external, "XDG_STATE_HOME=" + filepath.Join(home, "state"),
@@ -212,24 +202,4 @@ func (w *world) environment(dir string) []string {
 		env = append(env, name+"="+w.outputs[output])
 	}
 	return env
-}
-
-// exits runs a program that must end with a code: exits CODE PROGRAM [ARG...].
-func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM [ARG...]")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	var exit *exec.ExitError
-	code := 0
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &exit):
-		code = exit.ExitCode()
-	case err != nil:
-		ts.Fatalf("%v", err)
-	}
-	if code != want {
-		ts.Fatalf("%s: exit code %d, want %d", strings.Join(args[1:], " "), code, want)
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/unstale/unstale/internal/cli"
+	"github.com/unstale/unstale/test/chromium"
 )
 
 // shots is where screenshots are kept for people to look at; without it they are not.
@@ -31,32 +31,9 @@ const shots = "UNSTALE_SCREENSHOTS"
 // startChromium starts a browser that may reach nothing: its proxy is a port where nobody listens.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Fatal("no chromium on PATH: make setup installs it on Debian; elsewhere install it and run the tests again")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("hide-scrollbars", true),
-		chromedp.ProxyServer("http://127.0.0.1:1"),
-	)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
-	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
-	browser, _ := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		_ = chromedp.Cancel(browser) // closes the browser and waits for it; what is left is killed below
-		stop()
-	})
-	if err := chromedp.Do(browser); err != nil {
-		t.Fatalf("start %s: %v", path, err)
-	}
-	return browser
+	return chromium.Start(ctx, t, "http://127.0.0.1:1", chromedp.Flag("hide-scrollbars", true))
 }
 
 // watch notes what a tab asks for, and what it complains about.
