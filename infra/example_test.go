@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
@@ -40,9 +41,14 @@ func Example() {
 	awsiam.NewCfnRolePolicy(pipeline, jsii.String("PipelineMayPurge"), &awsiam.CfnRolePolicyProps{
 		RoleName: jsii.String("shop-pipeline"), PolicyName: jsii.String("purge"), PolicyDocument: purge.PipelinePolicy(),
 	})
-	action := purge.Declaration("BuildOutput", 2) // for the stage that deploys
+	// For the stage that deploys, around the deploying action, which is number 2.
+	before, after := purge.Announcement("BuildOutput", 1), purge.Declaration("BuildOutput", 3)
 
 	app.Synth(nil)
-	fmt.Printf("action %s runs as number %v of its stage\n", *action.Name, *action.RunOrder)
-	// Output: action Purge runs as number 2 of its stage
+	for _, action := range []*awscodepipeline.CfnPipeline_ActionDeclarationProperty{before, after} {
+		fmt.Printf("action %s runs as number %v of its stage\n", *action.Name, *action.RunOrder)
+	}
+	// Output:
+	// action Announce runs as number 1 of its stage
+	// action Purge runs as number 3 of its stage
 }

@@ -168,7 +168,17 @@ func newDirectAction(c constructs.Construct, what string, props InvalidateAction
 // runOrder: two stages would let another release slip between. Artifact is the release that was deployed; [States] takes
 // none.
 func (a InvalidateAction) Declaration(artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
-	return a.run.declaration(artifact, runOrder)
+	return a.run.declaration(purgeAction, a.run.configuration, artifact, runOrder)
+}
+
+// Announcement is the action to run before the deploy, in the same stage: it records the release and tries the way to the
+// target, so that a release whose purge is never run is known to the next one, and what cannot be purged is not deployed. It
+// is nil for [States], which keeps no history.
+func (a InvalidateAction) Announcement(artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
+	if a.run.announcement == nil {
+		return nil
+	}
+	return a.run.declaration(announceAction, a.run.announcement, artifact, runOrder)
 }
 
 // PipelinePolicy is the policy that the pipeline's role needs to run the action, for [awsiam.CfnRolePolicyProps].

@@ -3,6 +3,7 @@ package infra
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -20,7 +21,12 @@ type pasted struct {
 func pastedOf(t *testing.T, template string, pairs ...string) pasted {
 	t.Helper()
 	_, outputs := render(t, template, with(given(t, template), pairs...))
-	var p pasted
+	var p, before pasted
+	if text := outputs["AnnounceAction"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &before); err != nil {
+			t.Fatalf("%s: the action to announce is not JSON: %v\n%s", template, err, text)
+		}
+	}
 	if err := json.Unmarshal([]byte(outputs["Action"]), &p); err != nil {
 		t.Fatalf("%s: the action is not JSON: %v\n%s", template, err, outputs["Action"])
 	}
@@ -29,8 +35,20 @@ func pastedOf(t *testing.T, template string, pairs ...string) pasted {
 		t.Fatalf("%s: the policy is not JSON: %v", template, err)
 	}
 	p.policy = decodeStatements(t, document)
-	if p.Name != "Purge" || p.ActionTypeID.Category != "Invoke" || p.ActionTypeID.Owner != "AWS" || p.ActionTypeID.Version != "1" || p.RunOrder != 2 {
+	if p.Name != "Purge" || p.ActionTypeID.Category != "Invoke" || p.ActionTypeID.Owner != "AWS" || p.ActionTypeID.Version != "1" || p.RunOrder != 3 {
 		t.Errorf("%s: the action is %+v", template, p)
+	}
+	if p.ActionTypeID.Provider == "Lambda" { // the same action, but for what tells them apart
+		parameters := strings.TrimSuffix(p.Configuration["UserParameters"], "}") + `,"announce":true}`
+		if before.Name != "Announce" || before.RunOrder != 1 || before.Configuration["UserParameters"] != parameters {
+			t.Errorf("%s: the action to announce is %+v", template, before)
+		}
+		before.Name, before.RunOrder, before.Configuration, before.policy = p.Name, p.RunOrder, p.Configuration, p.policy
+		if !reflect.DeepEqual(before, p) {
+			t.Errorf("%s: announces %+v, purges %+v", template, before, p)
+		}
+	} else if before.Name != "" {
+		t.Errorf("%s: %+v announces", template, before)
 	}
 	return p
 }

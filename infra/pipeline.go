@@ -143,15 +143,19 @@ func stages(props PipelineProps, repository, project string) []*awscodepipeline.
 			"BucketName": props.SiteBucket, "Extract": "true", "CacheControl": siteCacheControl,
 		},
 		InputArtifacts: []*awscodepipeline.CfnPipeline_InputArtifactProperty{{Name: jsii.String(siteArtifact)}},
-		RunOrder:       jsii.Number(1),
+		RunOrder:       jsii.Number(2),
 	}
 	if props.DeployRoleARN != "" {
 		deploy.RoleArn = jsii.String(props.DeployRoleARN)
 	}
+	deliver := []*awscodepipeline.CfnPipeline_ActionDeclarationProperty{deploy, props.Purge.Declaration(siteArtifact, 3)}
+	if first := props.Purge.Announcement(siteArtifact, 1); first != nil {
+		deliver = slices.Insert(deliver, 0, first)
+	}
 	return []*awscodepipeline.CfnPipeline_StageDeclarationProperty{
 		stage("Source", source),
 		stage("Build", build),
-		stage("Deliver", deploy, props.Purge.Declaration(siteArtifact, 2)),
+		stage("Deliver", deliver...),
 	}
 }
 

@@ -4,20 +4,23 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // CodePipeline's own kind of stage, as far as order matters.
 type declaredStage struct {
 	Name    string
-	Actions []struct {
-		Name                            string
-		ActionTypeId                    struct{ Category, Provider, Version string }
-		Configuration                   map[string]string
-		InputArtifacts, OutputArtifacts []struct{ Name string }
-		RunOrder                        int
-		RoleArn                         string
-	}
+	Actions []declaredAction
+}
+
+type declaredAction struct {
+	Name                            string
+	ActionTypeId                    struct{ Category, Provider, Version string }
+	Configuration                   map[string]string
+	InputArtifacts, OutputArtifacts []struct{ Name string }
+	RunOrder                        int
+	RoleArn                         string
 }
 
 func renderedStages(t *testing.T, template string) []declaredStage {
@@ -37,22 +40,29 @@ func renderedStages(t *testing.T, template string) []declaredStage {
 // withPipeline are the templates that make a pipeline.
 var withPipeline = []string{"pipeline-assume", "pipeline-relay", "pipeline-direct", "pipeline-states", "same-account"}
 
-func TestDeployAndPurgeShareOneStageInOrder(t *testing.T) {
+func TestAnnounceDeployAndPurgeShareOneStageInOrder(t *testing.T) {
 	for _, template := range withPipeline {
 		stages := renderedStages(t, template)
 		if len(stages) != 3 || stages[0].Name != "Source" || stages[1].Name != "Build" || stages[2].Name != "Deliver" {
 			t.Fatalf("%s: stages %+v", template, stages)
 		}
 		actions := stages[2].Actions
+		if template != "pipeline-states" { // it keeps no history
+			announce := actions[0]
+			if announce.Name != "Announce" || announce.ActionTypeId.Category != "Invoke" || announce.RunOrder != 1 {
+				t.Errorf("%s: first action %+v", template, announce)
+			}
+			actions = actions[1:]
+		}
 		if len(actions) != 2 {
-			t.Fatalf("%s: %d actions in Deliver", template, len(actions))
+			t.Fatalf("%s: %d actions in Deliver besides the announcement", template, len(actions))
 		}
 		deploy, purge := actions[0], actions[1]
-		if deploy.Name != "Deploy" || deploy.ActionTypeId.Provider != "S3" || deploy.RunOrder != 1 {
-			t.Errorf("%s: first action %+v", template, deploy)
+		if deploy.Name != "Deploy" || deploy.ActionTypeId.Provider != "S3" || deploy.RunOrder != 2 {
+			t.Errorf("%s: deploys by %+v", template, deploy)
 		}
-		if purge.Name != "Purge" || purge.ActionTypeId.Category != "Invoke" || purge.RunOrder != 2 {
-			t.Errorf("%s: second action %+v", template, purge)
+		if purge.Name != "Purge" || purge.ActionTypeId.Category != "Invoke" || purge.RunOrder != 3 {
+			t.Errorf("%s: purges by %+v", template, purge)
 		}
 		bucket, role := "site", deployed["DeployRoleArn"]
 		if template == "same-account" {
@@ -65,7 +75,7 @@ func TestDeployAndPurgeShareOneStageInOrder(t *testing.T) {
 	}
 }
 
-func TestWhatThePurgeActionRuns(t *testing.T) {
+func TestWhatTheActionsRun(t *testing.T) {
 	for _, c := range []struct{ template, provider, name, role string }{
 		{"pipeline-assume", "Lambda", "<JobFunction>", ""},
 		{"pipeline-relay", "Lambda", "<JobFunction>", ""},
@@ -73,14 +83,20 @@ func TestWhatThePurgeActionRuns(t *testing.T) {
 		{"same-account", "Lambda", "<JobFunction>", ""},
 	} {
 		actions := renderedStages(t, c.template)[2].Actions
-		purge := actions[1]
-		if purge.ActionTypeId.Provider != c.provider || purge.Configuration["FunctionName"] != c.name || purge.RoleArn != c.role {
-			t.Errorf("%s: the action is %+v", c.template, purge)
-		}
-		if !reflect.DeepEqual(purge.InputArtifacts, actions[0].InputArtifacts) {
-			t.Errorf("%s: deploys %v, purges %v", c.template, actions[0].InputArtifacts, purge.InputArtifacts)
+		announce, deploy, purge := actions[0], actions[1], actions[2]
+		for _, a := range []declaredAction{announce, purge} {
+			if a.ActionTypeId.Provider != c.provider || a.Configuration["FunctionName"] != c.name || a.RoleArn != c.role {
+				t.Errorf("%s: the action is %+v", c.template, a)
+			}
+			if !reflect.DeepEqual(a.InputArtifacts, deploy.InputArtifacts) {
+				t.Errorf("%s: deploys %v, and %s takes %v", c.template, deploy.InputArtifacts, a.Name, a.InputArtifacts)
+			}
 		}
 		checkUserParameters(t, purge.Configuration["UserParameters"], "site")
+		parameters, announces := strings.CutSuffix(announce.Configuration["UserParameters"], `,"announce":true}`)
+		if !announces || parameters+"}" != purge.Configuration["UserParameters"] {
+			t.Errorf("%s: announces %s, purges %s", c.template, announce.Configuration["UserParameters"], purge.Configuration["UserParameters"])
+		}
 	}
 	purge := renderedStages(t, "pipeline-states")[2].Actions[1]
 	want := map[string]string{

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscodepipeline"
 	"github.com/aws/jsii-runtime-go"
@@ -14,11 +15,18 @@ import (
 type run struct {
 	provider      string            // of category Invoke
 	configuration map[string]string // with placeholders
+	announcement  map[string]string // the configuration of the action before the deploy, with placeholders; nil: there is none
 	roleARN       string            // with placeholders; empty: the pipeline's own role
 	release       bool              // takes the release as input artifact
 	grants        []statement       // to the pipeline's role; resources with placeholders
 	values        map[string]string // of the placeholders
 }
+
+// The names of the actions. The Announce action runs the same function as the Purge action, before the deploy.
+const (
+	purgeAction    = "Purge"
+	announceAction = "Announce"
+)
 
 // userParameters selects a target and names the release. CodePipeline puts the execution's ID into it.
 const userParameters = `{"targets":["${Target}"],"release":"#{codepipeline.PipelineExecutionId}"}`
@@ -35,15 +43,24 @@ func lambdaGrants(functionARN string) []statement {
 // allTargets selects every target that the job function has.
 const allTargets = `{"release":"#{codepipeline.PipelineExecutionId}"}`
 
+// runsJob is the configuration of the Lambda action that purges, and of the one that announces.
+func runsJob(parameters string) (purge, announcement map[string]string) {
+	announcing := strings.TrimSuffix(parameters, "}") + `,"announce":true}`
+	return map[string]string{"FunctionName": "${Function}", "UserParameters": parameters},
+		map[string]string{"FunctionName": "${Function}", "UserParameters": announcing}
+}
+
 // lambdaRun runs a job function of the pipeline's own account, for one target, or for all if target is empty.
 func lambdaRun(functionName, functionARN, target string) run {
 	selected := userParameters
 	if target == "" {
 		selected = allTargets
 	}
+	purge, announcement := runsJob(selected)
 	return run{
 		provider:      "Lambda",
-		configuration: map[string]string{"FunctionName": "${Function}", "UserParameters": selected},
+		configuration: purge,
+		announcement:  announcement,
 		release:       true,
 		grants:        lambdaGrants("${FunctionARN}"),
 		values:        map[string]string{"Function": functionName, "FunctionARN": functionARN, "Target": target},
@@ -53,9 +70,11 @@ func lambdaRun(functionName, functionARN, target string) run {
 // directRun runs a job function of the delivery account. The action names it without its account: the action's role says
 // whose it is. Nor does it name an alias, which CodePipeline's guide does not mention.
 func directRun(actionRoleARN, functionName, target string) run {
+	purge, announcement := runsJob(userParameters)
 	return run{
 		provider:      "Lambda",
-		configuration: map[string]string{"FunctionName": "${Function}", "UserParameters": userParameters},
+		configuration: purge,
+		announcement:  announcement,
 		roleARN:       "${ActionRole}",
 		release:       true,
 		grants: []statement{
@@ -65,13 +84,13 @@ func directRun(actionRoleARN, functionName, target string) run {
 	}
 }
 
-func (r run) declaration(artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
-	configuration := make(map[string]string, len(r.configuration))
-	for key, text := range r.configuration {
+func (r run) declaration(name string, texts map[string]string, artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
+	configuration := make(map[string]string, len(texts))
+	for key, text := range texts {
 		configuration[key] = fill(text, r.values)
 	}
 	action := &awscodepipeline.CfnPipeline_ActionDeclarationProperty{
-		Name:          jsii.String("Purge"),
+		Name:          jsii.String(name),
 		ActionTypeId:  actionType("Invoke", r.provider),
 		Configuration: configuration,
 		RunOrder:      jsii.Number(runOrder),
@@ -98,14 +117,14 @@ func (r run) statements() []statement {
 	return filled
 }
 
-// actionJSON is the action as `aws codepipeline update-pipeline` takes it, for a pipeline that exists already.
+// actionJSON is an action as `aws codepipeline update-pipeline` takes it, for a pipeline that exists already.
 // BUILD-OUTPUT and the run order are for its owner to set.
-func (r run) actionJSON() string {
+func (r run) actionJSON(name string, configuration map[string]string, runOrder int) string {
 	action := map[string]any{
-		"name":          "Purge",
+		"name":          name,
 		"actionTypeId":  map[string]string{"category": "Invoke", "owner": "AWS", "provider": r.provider, "version": "1"},
-		"configuration": r.configuration,
-		"runOrder":      2,
+		"configuration": configuration,
+		"runOrder":      runOrder,
 	}
 	if r.release {
 		action["inputArtifacts"] = []map[string]string{{"name": "BUILD-OUTPUT"}}

@@ -95,6 +95,11 @@ func pipelineOutputs(stack awscdk.Stack, pipeline Pipeline) {
 
 // runOutputs are for a pipeline of one's own.
 func runOutputs(stack awscdk.Stack, r run) {
-	output(stack, "Action", "The action to add to a pipeline of your own, after the one that deploys and in the same stage", r.actionJSON(), nil)
+	if r.announcement != nil {
+		output(stack, "AnnounceAction", "The action to add to a pipeline of your own, before the one that deploys and in the same stage",
+			r.actionJSON(announceAction, r.announcement, 1), nil)
+	}
+	output(stack, "Action", "The action to add to a pipeline of your own, after the one that deploys and in the same stage",
+		r.actionJSON(purgeAction, r.configuration, 3), nil)
 	output(stack, "ActionPolicy", "The policy to add to that pipeline's role", r.policyJSON(), nil)
 }

@@ -21,7 +21,7 @@ func TestBreakAsText(t *testing.T) {
 	}
 	inOrder(t, got.stdout,
 		"unstale rehearse, route assume", "refused by trust", "pipeline unstale Failed",
-		"mistake   external-id: the two accounts do not agree", "failed    Deliver/Purge", "said      ", "sts:AssumeRole",
+		"mistake   external-id: the two accounts do not agree", "failed    Deliver/Announce", "said      ", "sts:AssumeRole",
 		"decision  no trust policy in account 222222222222 allows sts:AssumeRole", `sts:ExternalId "unstale-`, `the request has "not-the-one-agreed-on"`,
 		"lesson    The trust policy asks for an external ID",
 		"add in account 222222222222, to the trust policy of arn:aws:iam::222222222222:role/unstale-purge:\n{\n", `"Effect": "Allow"`, `"sts:ExternalId": "not-the-one-agreed-on"`, "\n}\n",
@@ -51,7 +51,7 @@ func TestBreakAsDocument(t *testing.T) {
 	}
 	f := more.Finding
 	// The mistake is made on one route only, so that one was taken; nobody answered for 20 minutes.
-	if d.Route != "direct" || f.Route != "direct" || d.Pipeline.Status != "Failed" || f.Mistake != "no-callback" || f.FailedAt != "Deliver/Purge" || f.Seconds < 1200 || f.Lesson == "" {
+	if d.Route != "direct" || f.Route != "direct" || d.Pipeline.Status != "Failed" || f.Mistake != "no-callback" || f.FailedAt != "Deliver/Announce" || f.Seconds < 1200 || f.Lesson == "" {
 		t.Errorf("route %s, pipeline %s, finding %+v", d.Route, d.Pipeline.Status, f)
 	}
 	if len(f.Changes) != 1 || f.Changes[0].Account != "222222222222" || f.Changes[0].Statement["UNSTALE_CALLBACK_ROLE"] != "arn:aws:iam::111111111111:role/unstale-callback" {

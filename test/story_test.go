@@ -35,7 +35,8 @@ func TestStoryAsDocument(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Source Succeeded Checkout Succeeded", "Build Succeeded Build Succeeded", "Deliver Succeeded Deploy Succeeded", "Deliver Succeeded Purge Succeeded",
+		"Source Succeeded Checkout Succeeded", "Build Succeeded Build Succeeded",
+		"Deliver Succeeded Announce Succeeded", "Deliver Succeeded Deploy Succeeded", "Deliver Succeeded Purge Succeeded",
 	}
 	if !slices.Equal(actions, want) {
 		t.Errorf("stages and actions %q", actions)
@@ -218,8 +219,8 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	}
 	deliver := report.Pipeline.Stages[2]
 	for _, part := range []string{"lambda:InvokeFunction", "unstale-invalidator:live", "no resource-based policy allows"} {
-		if !strings.Contains(deliver.Actions[1].Message, part) {
-			t.Errorf("the Purge action does not say %q: %+v", part, deliver)
+		if !strings.Contains(deliver.Actions[0].Message, part) {
+			t.Errorf("the Announce action does not say %q: %+v", part, deliver)
 		}
 	}
 	denied := false
@@ -236,7 +237,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		t.Error("no call was refused")
 	}
 	inOrder(t, told.String(), "border A->B", "lambda:InvokeFunction", "\x1b[31mrefused by\x1b[0m resource", "add in account 222222222222", "{\n", `"Action": "lambda:InvokeFunction"`,
-		"Purge", "\x1b[31mFailed\x1b[0m")
+		"Announce", "\x1b[31mFailed\x1b[0m")
 }
 
 // rewrite changes the resources of a template.

@@ -18,7 +18,7 @@ import (
 type forgetful struct{ release.State }
 
 // Begin records nothing.
-func (forgetful) Begin(context.Context, string, string, string, site.Snapshot, bool, time.Time) (store.Known, error) {
+func (forgetful) Begin(context.Context, string, store.Deploy) (store.Known, error) {
 	return store.Known{}, nil
 }
 
@@ -39,7 +39,7 @@ func (forgetful) KeepPlan(_ context.Context, _, _ string, _ store.Known, p plan.
 type paper struct{ previous []site.Snapshot }
 
 // Begin gives what caches may hold.
-func (p paper) Begin(context.Context, string, string, string, site.Snapshot, bool, time.Time) (store.Known, error) {
+func (p paper) Begin(context.Context, string, store.Deploy) (store.Known, error) {
 	return store.Known{Snapshots: p.previous, Left: p.previous}, nil
 }
 

@@ -19,12 +19,12 @@ import (
 func (s *session) conclude(verdicts []purge.Verdict) Answer {
 	var failed, lines []string
 	var kind FailureType
-	seen := 0
+	done := 0
 	for _, v := range verdicts {
 		lines = append(lines, v.String())
 		switch {
-		case v.OK():
-			seen++
+		case achieved(v):
+			done++
 		case v.Outcome != purge.Unfinished:
 			failed = append(failed, describe(v))
 			if kind == "" && v.Failure != nil {
@@ -41,13 +41,15 @@ func (s *session) conclude(verdicts []purge.Verdict) Answer {
 			kind = JobFailed
 		}
 		for i, v := range verdicts {
-			if v.OK() || v.Outcome == purge.Unfinished {
+			if achieved(v) || v.Outcome == purge.Unfinished {
 				failed = append(failed, "besides, "+lines[i])
 			}
 		}
 		return Answer{Failure: kind, Message: strings.Join(failed, "\n"), External: externalID(progress)}
-	case seen < len(verdicts):
+	case done < len(verdicts):
 		return s.handOver()
+	case s.params.Announce:
+		return Answer{Summary: strings.Join(lines, "; "), Percent: 100}
 	}
 	return Answer{
 		Summary: strings.Join(lines, "; "), External: externalID(progress), Percent: 100,
@@ -59,6 +61,9 @@ func (s *session) conclude(verdicts []purge.Verdict) Answer {
 		},
 	}
 }
+
+// achieved reports whether a target has come as far as its job asked for.
+func achieved(v purge.Verdict) bool { return v.OK() || v.Outcome == purge.Announced }
 
 // verdict names the evidence of every target, or tells the verdict itself where none is kept.
 func (s *session) verdict(lines []string) string {

@@ -32,6 +32,8 @@ type Parameters struct {
 	Wait    time.Duration       // for the whole action, over all its jobs
 	Verify  []string            // URL paths to look at besides the entry points
 	Release string              // for people and records; "" when not given
+	// Announce asks to record, before the release is deployed, that it will be, and to purge nothing.
+	Announce bool
 }
 
 // ParameterError says what is wrong with UserParameters.
@@ -43,7 +45,7 @@ func refused(format string, args ...any) error {
 	return &ParameterError{fmt.Sprintf(format, args...)}
 }
 
-const knownFields = "targets, items, wait, verify, release"
+const knownFields = "targets, items, wait, verify, release, announce"
 
 // ParseParameters reads UserParameters strictly: a JSON object with known fields, each once. Nothing
 // at all means the defaults. Errors are *ParameterError.
@@ -62,6 +64,7 @@ func ParseParameters(text string) (Parameters, error) {
 	for name, value := range fields {
 		parse, known := map[string]func(json.RawMessage) error{
 			"targets": p.targets, "items": p.items, "wait": p.wait, "verify": p.verify, "release": p.release,
+			"announce": p.announce,
 		}[name]
 		if !known {
 			return Parameters{}, refused("there is no field %q; fields are %s", name, knownFields)
@@ -69,6 +72,9 @@ func ParseParameters(text string) (Parameters, error) {
 		if err := parse(value); err != nil {
 			return Parameters{}, err
 		}
+	}
+	if p.Announce && (p.Items != nil || p.Verify != nil) {
+		return Parameters{}, refused("announce purges nothing and looks at nothing; leave out items and verify")
 	}
 	return p, nil
 }
@@ -204,5 +210,14 @@ func (p *Parameters) release(value json.RawMessage) error {
 		return refused("release is not 0 to %d printable characters", maxRelease)
 	}
 	p.Release = s
+	return nil
+}
+
+func (p *Parameters) announce(value json.RawMessage) error {
+	var b *bool
+	if err := json.Unmarshal(value, &b); err != nil || b == nil {
+		return refused("announce is not true or false")
+	}
+	p.Announce = *b
 	return nil
 }

@@ -55,6 +55,11 @@ func (s *session) work(ctx context.Context) Answer {
 	}
 	s.log.Info("working", "targets", s.bind.targets, "release", s.params.Release, "attempt", s.token.attempt,
 		"continued", s.event.token != "", "objects", len(s.release))
+	if s.params.Announce {
+		if err := s.announceable(); err != nil {
+			return s.refuse(s.log, err)
+		}
+	}
 	verdicts := make([]purge.Verdict, len(s.bind.targets))
 	s.records = make([]string, len(s.bind.targets))
 	var wg sync.WaitGroup
@@ -165,6 +170,17 @@ func (o onlyOwnErrors) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// announceable says why a release cannot be announced.
+func (s *session) announceable() error {
+	switch {
+	case s.State == nil:
+		return &configError{errors.New("announce release: this function keeps nothing between actions; name a bucket in UNSTALE_STATE, or take the action out")}
+	case s.release == nil:
+		return &configError{errors.New("announce release: the action has no input artifact; give it the one that is deployed after it")}
+	}
+	return nil
+}
+
 // purge carries out one target's part. A panic in it is a failure of that target.
 func (s *session) purge(ctx context.Context, i int) (v purge.Verdict) {
 	name := s.bind.targets[i]
@@ -183,9 +199,13 @@ func (s *session) purge(ctx context.Context, i int) (v purge.Verdict) {
 	}
 	run := release.New(release.Release{
 		Target: s.Targets[name], Name: s.params.Release, Attempt: s.token.attempt, Snapshot: s.release,
-		Items: s.params.Items, Verify: s.params.Verify, Function: s.Function, State: s.State, Started: s.token.started, Now: s.Now,
+		Items: s.params.Items, Verify: s.params.Verify, Announce: s.params.Announce, Function: s.Function, State: s.State, Started: s.token.started, Now: s.Now,
 	})
-	v = p.Run(ctx, run.Order(s.token.started.Add(s.params.Wait), func(p purge.Progress) { s.save(i, p) }), from)
+	order := run.Order(s.token.started.Add(s.params.Wait), func(p purge.Progress) { s.save(i, p) })
+	if s.params.Announce {
+		return p.Announce(ctx, order)
+	}
+	v = p.Run(ctx, order, from)
 	s.save(i, v.Progress)
 	s.end(ctx, log, i, run, &v, from)
 	return v

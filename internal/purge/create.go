@@ -13,21 +13,9 @@ import (
 
 // create makes sure that the origin serves the release, plans, admits and asks for the invalidation.
 func (r *run) create(ctx context.Context) error {
-	d, err := r.distribution(ctx)
+	d, err := r.prepared(ctx)
 	if err != nil {
 		return err
-	}
-	if !d.Enabled {
-		return &Failure{
-			Stage: Planned,
-			Err:   fmt.Errorf("purge distribution %s: it is disabled, so no viewer can see the release", d.ID),
-			Try:   "enable the distribution, or take it out of the targets",
-		}
-	}
-	if r.Prepare != nil {
-		if err := r.Prepare(ctx, d); err != nil {
-			return err
-		}
 	}
 	if err := r.gate(ctx, d); err != nil {
 		return err
@@ -46,6 +34,25 @@ func (r *run) create(ctx context.Context) error {
 		return r.spare(d, planned)
 	}
 	return r.ask(ctx, d, planned)
+}
+
+// prepared reaches the distribution and has the order prepared.
+func (r *run) prepared(ctx context.Context) (plan.Distribution, error) {
+	d, err := r.distribution(ctx)
+	if err != nil {
+		return d, err
+	}
+	if !d.Enabled {
+		return d, &Failure{
+			Stage: Planned,
+			Err:   fmt.Errorf("purge distribution %s: it is disabled, so no viewer can see the release", d.ID),
+			Try:   "enable the distribution, or take it out of the targets",
+		}
+	}
+	if r.Prepare == nil {
+		return d, nil
+	}
+	return d, r.Prepare(ctx, d)
 }
 
 // ask has CloudFront make the invalidation of a plan.

@@ -82,14 +82,7 @@ type run struct {
 // Unfinished carries the Progress to go on from. The context needs a deadline before which the
 // caller can still act.
 func (p Purge) Run(ctx context.Context, o Order, from Progress) Verdict {
-	if p.Now == nil {
-		p.Now = time.Now
-	}
-	p.Schedule = p.Schedule.orDefault()
-	p.Retry = p.Retry.orDefault(p.Schedule)
-	p.Log = p.Log.With("release", o.Release)
-	ctx = gateway.Cause{Release: o.Release, Target: o.Target}.In(ctx)
-	r := &run{Purge: p, Order: o, verdict: Verdict{Target: o.Target, Release: o.Release, Progress: from}}
+	ctx, r := p.begin(ctx, o, from)
 	for r.verdict.Progress.Stage != Seen {
 		at := r.verdict.Progress.Stage
 		step, known := map[Stage]func(context.Context) error{
@@ -111,6 +104,30 @@ func (p Purge) Run(ctx context.Context, o Order, from Progress) Verdict {
 
 // errHandOver says that a step stopped because this invocation has no more time for it.
 var errHandOver = errors.New("hand over")
+
+// Announce does what can be done before the release is deployed: it reaches the distribution and has the
+// order prepared. Whatever becomes of the deploy, and should no purge ever be run, it is known what caches
+// may hold. Nothing is purged. The verdict is Announced, Failed or Unfinished; then it begins again.
+func (p Purge) Announce(ctx context.Context, o Order) Verdict {
+	ctx, r := p.begin(ctx, o, Progress{})
+	if _, err := r.prepared(ctx); err != nil {
+		return r.end(err)
+	}
+	r.log("announced")
+	r.verdict.Outcome = Announced
+	return r.verdict
+}
+
+func (p Purge) begin(ctx context.Context, o Order, from Progress) (context.Context, *run) {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	p.Schedule = p.Schedule.orDefault()
+	p.Retry = p.Retry.orDefault(p.Schedule)
+	p.Log = p.Log.With("release", o.Release)
+	ctx = gateway.Cause{Release: o.Release, Target: o.Target}.In(ctx)
+	return ctx, &run{Purge: p, Order: o, verdict: Verdict{Target: o.Target, Release: o.Release, Progress: from}}
+}
 
 // end makes the verdict of a step that did not finish.
 func (r *run) end(err error) Verdict {

@@ -21,11 +21,12 @@ const (
 	Failed             // it will not succeed by going on
 	Unfinished         // go on from the Progress
 	Viewed             // viewers see the release
+	Announced          // the release may be deployed: it is recorded that caches may get to hold it
 )
 
 // String is for logs.
 func (o Outcome) String() string {
-	return [...]string{"undecided", "failed", "unfinished", "viewed"}[max(0, min(int(o), int(Viewed)))]
+	return [...]string{"undecided", "failed", "unfinished", "viewed", "announced"}[max(0, min(int(o), int(Announced)))]
 }
 
 // Failure is why a purge failed, where, and what to do.
@@ -92,8 +93,8 @@ func (v Verdict) String() string {
 		}
 		b.WriteString(": " + v.Failure.Error())
 		return b.String()
-	case Undecided:
-		b.WriteString(" undecided")
+	case Undecided, Announced:
+		b.WriteString(" " + v.Outcome.String())
 		return b.String()
 	}
 	if v.Progress.Stage == Planned {

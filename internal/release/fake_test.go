@@ -37,8 +37,8 @@ func (m *memory) call(name, about string) error {
 	return nil
 }
 
-func (m *memory) Begin(_ context.Context, of, attempt, _ string, _ site.Snapshot, deletes bool, _ time.Time) (store.Known, error) {
-	return m.known, m.call("begin", fmt.Sprint(of, " ", attempt, " ", deletes))
+func (m *memory) Begin(_ context.Context, of string, d store.Deploy) (store.Known, error) {
+	return m.known, m.call("begin", fmt.Sprint(of, " ", d.Attempt, " ", d.Deletes))
 }
 
 func (m *memory) Finish(_ context.Context, of, attempt string) (bool, error) {

@@ -23,7 +23,7 @@ import (
 
 // State is what runs keep for later ones; see store.State.
 type State interface {
-	Begin(ctx context.Context, site, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (store.Known, error)
+	Begin(ctx context.Context, site string, d store.Deploy) (store.Known, error)
 	Finish(ctx context.Context, site, attempt string) (bool, error)
 	Plan(ctx context.Context, site, attempt string) (plan.Plan, bool, error)
 	KeepPlan(ctx context.Context, site, attempt string, known store.Known, p plan.Plan) (plan.Plan, error)
@@ -40,6 +40,7 @@ type Release struct {
 	Snapshot site.Snapshot       // what was deployed; nil when that is not known
 	Items    []invalidation.Item // what somebody chose to purge; nil: it is planned
 	Verify   []string            // URL paths to look at besides the changed ones and the entry points
+	Announce bool                // it is recorded before it is deployed, and not purged
 	Function string              // who does it, for the record
 	State    State               // nil: nothing is kept, and nothing is known of earlier releases
 	Started  time.Time
@@ -78,7 +79,9 @@ func (r *Run) prepare(ctx context.Context, d plan.Distribution) error {
 		return nil
 	}
 	at := r.site(d)
-	known, err := r.State.Begin(ctx, at, r.Attempt, r.Name, r.Snapshot, r.Target.Plans().Deletes, r.Now())
+	known, err := r.State.Begin(ctx, at, store.Deploy{
+		Attempt: r.Attempt, Release: r.Name, Snapshot: r.Snapshot, Deletes: r.Target.Plans().Deletes, Announced: r.Announce, At: r.Now(),
+	})
 	if err != nil {
 		return explained(err)
 	}

@@ -24,10 +24,11 @@ import (
 // SITE is the distribution's ID, and more where several sites share a distribution; manifests and
 // indexes are bound to it.
 //
-// A deployed release is pending from before its plan is made until viewers were seen to get it; then it
-// is the verified one, and those that its plan knew are forgotten. Of two runs that overlap the later
-// one finds another verified release than its plan knew, and stays pending: the next plan covers it. What a
-// plan knew is kept with the plan, because another process of the same attempt may have made it.
+// A release is pending from before its plan is made, or from before it is deployed where it is announced,
+// until viewers were seen to get it; then it is the verified one, and those that its plan knew are forgotten.
+// Of two runs that overlap the later one finds another verified release than its plan knew, and stays
+// pending: the next plan covers it. What a plan knew is kept with the plan, because another process of the
+// same attempt may have made it.
 
 // maxPending is how many pending releases are remembered. With more of them nothing is taken for known,
 // and the next plan purges everything.
@@ -41,13 +42,30 @@ type Deployed struct {
 	Attempt  string    `json:"attempt"`           // the run that recorded it
 	Manifest string    `json:"manifest"`          // its hash; "": what was deployed is not known
 	At       time.Time `json:"at"`
+	// Announced says that it was recorded before it was deployed. Whether it was since is not known.
+	Announced bool `json:"announced,omitempty"`
 }
+
+// Deploy is a release that is to be recorded.
+type Deploy struct {
+	Attempt   string        // the run that records it
+	Release   string        // for people
+	Snapshot  site.Snapshot // nil: what is deployed is not known
+	Deletes   bool          // the deploy removes what the release lacks
+	Announced bool          // the deploy comes later, if it comes at all
+	At        time.Time     // now
+}
+
+// stillAhead is how long after it was announced a deploy may yet come. The two are actions of one stage; a
+// deploy action may take 90 minutes. Source: CodePipeline user guide, "Quotas": action timeouts.
+const stillAhead = 24 * time.Hour
 
 type index struct {
 	Version  int        `json:"version"`
 	Site     string     `json:"site"`
 	Verified *Deployed  `json:"verified,omitempty"`
 	Pending  []Deployed `json:"pending,omitempty"` // oldest first, and all later than the verified one
+	Lost     string     `json:"lost,omitempty"`    // why there is no verified one any more, for people
 }
 
 // position is where an attempt is among the pending ones; negative: it is not.
@@ -79,33 +97,38 @@ type Known struct {
 }
 
 // Begin records what a release leaves in the bucket, before its plan is made, and gives what caches may
-// hold besides. release is nil when what was deployed is not known; deletes says that the deploy
-// removed what the release lacks. It may be called again with the same attempt. The time is for people.
-func (s *State) Begin(ctx context.Context, of, attempt, name string, release site.Snapshot, deletes bool, now time.Time) (Known, error) {
+// hold besides. It may be called again with the same attempt.
+func (s *State) Begin(ctx context.Context, of string, d Deploy) (Known, error) {
 	for range tries {
-		x, tag, why, err := s.index(ctx, of)
+		x, tag, err := s.index(ctx, of)
 		if err != nil {
 			return Known{}, err
 		}
-		known, err := s.known(ctx, x, attempt, func(p site.Snapshot) bool { return replaced(release, p, deletes) })
+		known, err := s.known(ctx, x, d)
 		if err != nil {
 			return Known{}, err
 		}
-		known.Why = cmp.Or(why, known.Why)
-		if x.position(attempt) >= 0 || x.base() == attempt {
+		known.Why = cmp.Or(x.Lost, known.Why)
+		if x.position(d.Attempt) >= 0 || x.base() == d.Attempt {
 			return known, nil
 		}
 		// One that has a plan was recorded before, and another run's plan covered it, or the history is
 		// lost. Its plan knows nothing of what came since, so it must not become the verified one.
-		if _, planned, err := s.kept(ctx, of, attempt); err != nil || planned {
+		if _, planned, err := s.kept(ctx, of, d.Attempt); err != nil || planned {
 			return known, err
 		}
-		mine := Deployed{Release: name, Attempt: attempt, At: now.UTC().Truncate(time.Second)}
-		if mine.Manifest, err = s.keep(ctx, of, name, left(release, known.Left, deletes)); err != nil {
+		mine := Deployed{Release: d.Release, Attempt: d.Attempt, At: d.At.UTC().Truncate(time.Second), Announced: d.Announced}
+		if mine.Manifest, err = s.keep(ctx, of, d.Release, left(d.Snapshot, known.Left, d.Deletes)); err != nil {
 			return Known{}, err
 		}
+		if d.Announced && slices.ContainsFunc(x.deployed(), func(o Deployed) bool { return !o.Announced && o.same(mine) }) {
+			return known, nil // an event that comes late: the deploy is over
+		}
+		// What was announced is this release, whose deploy is over, or which is announced anew.
+		x.Pending = slices.DeleteFunc(x.Pending, func(o Deployed) bool { return o.Announced && o.same(mine) })
 		if x.Pending = append(x.Pending, mine); len(x.Pending) > maxPending {
 			x.Verified, x.Pending = nil, x.Pending[len(x.Pending)-maxPending:]
+			x.Lost = fmt.Sprintf("more than %d releases were not seen by viewers", maxPending)
 		}
 		err = s.write(ctx, x, tag)
 		if errors.Is(err, errChanged) {
@@ -114,6 +137,11 @@ func (s *State) Begin(ctx context.Context, of, attempt, name string, release sit
 		return known, err
 	}
 	return Known{}, s.fail("write", indexKey(of), errChanged)
+}
+
+// same reports whether both are of one release, by its name and its content.
+func (d Deployed) same(other Deployed) bool {
+	return d.Release != "" && d.Release == other.Release && d.Manifest == other.Manifest
 }
 
 // left is what a bucket holds after a deploy: beneath what the release has lies what was there before.
@@ -163,7 +191,7 @@ func (s *State) Finish(ctx context.Context, of, attempt string) (bool, error) {
 		return false, err
 	}
 	for range tries {
-		x, tag, _, err := s.index(ctx, of)
+		x, tag, err := s.index(ctx, of)
 		if err != nil {
 			return false, err
 		}
@@ -175,7 +203,7 @@ func (s *State) Finish(ctx context.Context, of, attempt string) (bool, error) {
 			return false, nil
 		}
 		mine := x.Pending[i]
-		x.Verified = &mine
+		x.Verified, x.Lost = &mine, ""
 		x.Pending = slices.DeleteFunc(x.Pending, func(d Deployed) bool {
 			return d.Attempt == attempt || slices.Contains(plan.Knew, d.Attempt)
 		})
@@ -195,19 +223,20 @@ func indexKey(of string) string { return "history/" + of + "/index.json" }
 
 func manifestKey(of, hash string) string { return "history/" + of + "/" + hash + ".manifest" }
 
-// index reads a site's index. One that is damaged or another's is as if there were none, and why says
-// so: it will be replaced.
-func (s *State) index(ctx context.Context, of string) (x index, tag, why string, err error) {
+// index reads a site's index. One that is damaged or another's is as if there were none, and says so: it will
+// be replaced.
+func (s *State) index(ctx context.Context, of string) (x index, tag string, err error) {
 	body, tag, err := s.get(ctx, indexKey(of))
 	none := index{Version: indexVersion, Site: of}
 	if err != nil || body == nil {
-		return none, tag, "", err
+		return none, tag, err
 	}
 	x, wrong := readIndex(body, of)
 	if wrong != nil {
-		return none, tag, s.URI(indexKey(of)) + ": " + wrong.Error(), nil
+		none.Lost = s.URI(indexKey(of)) + ": " + wrong.Error()
+		return none, tag, nil
 	}
-	return x, tag, "", nil
+	return x, tag, nil
 }
 
 // readIndex understands an index and says what is wrong with one that is not to be relied on.
@@ -262,17 +291,20 @@ func (s *State) write(ctx context.Context, x index, tag string) error {
 // known reads the snapshots of an index but an attempt's own. Where one is missing or damaged nothing is
 // known, and Why says so. Without a verified release nothing is known either, but what pending ones left in
 // the bucket is.
-func (s *State) known(ctx context.Context, x index, attempt string, replaced func(site.Snapshot) bool) (Known, error) {
+func (s *State) known(ctx context.Context, x index, mine Deploy) (Known, error) {
 	known := Known{base: x.base()}
 	for _, d := range x.Pending {
-		if d.Attempt == attempt {
+		if d.Attempt == mine.Attempt {
 			break
 		}
-		known.knew = append(known.knew, d.Attempt)
+		// One whose deploy may yet come is not forgotten: no plan of now covers what it will bring to caches.
+		if !d.Announced || !mine.At.Before(d.At.Add(stillAhead)) {
+			known.knew = append(known.knew, d.Attempt)
+		}
 	}
 	var hashes []string // the last deployed one last: that is what lies in the bucket
 	for _, d := range x.deployed() {
-		if d.Attempt == attempt {
+		if d.Attempt == mine.Attempt {
 			continue
 		}
 		if known.Why == "" && d.Manifest == "" {
@@ -290,7 +322,7 @@ func (s *State) known(ctx context.Context, x index, attempt string, replaced fun
 			return known, err
 		}
 		known.Left = append(known.Left, one)
-		if !replaced(one) {
+		if !replaced(mine.Snapshot, one, mine.Deletes) {
 			known.knew = slices.DeleteFunc(known.knew, func(attempt string) bool { return x.Pending[x.position(attempt)].Manifest == hash })
 		}
 	}

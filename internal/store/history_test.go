@@ -20,7 +20,7 @@ func one(content byte) site.Snapshot { return snapshotOf(map[string]byte{"a": co
 // begin records a release and keeps a plan of it, as a run does.
 func begin(t *testing.T, s *State, attempt string, release site.Snapshot) Known {
 	t.Helper()
-	known, err := s.Begin(t.Context(), "EDIST", attempt, "release "+attempt, release, false, time.Unix(0, 0))
+	known, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: attempt, Release: "release " + attempt, Snapshot: release, At: time.Unix(0, 0)})
 	if err == nil {
 		_, err = s.KeepPlan(t.Context(), "EDIST", attempt, known, plan.Plan{})
 	}
@@ -91,7 +91,7 @@ func TestHistory(t *testing.T) {
 func TestARollbackOfTheSameName(t *testing.T) {
 	s := newMemory().state(t, "")
 	again := func(attempt string, release site.Snapshot) Known {
-		known, err := s.Begin(t.Context(), "EDIST", attempt, "same", release, false, time.Unix(0, 0))
+		known, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: attempt, Release: "same", Snapshot: release, At: time.Unix(0, 0)})
 		if err == nil {
 			_, err = s.KeepPlan(t.Context(), "EDIST", attempt, known, plan.Plan{})
 		}
@@ -163,7 +163,7 @@ func TestOverlap(t *testing.T) {
 		begin(t, s, "r3", one(3))
 		finish(t, s, tt.first, true)
 		// The other process goes on, in a continuation that asks again.
-		known, err := s.Begin(t.Context(), "EDIST", tt.second, "", one(7), false, time.Unix(0, 0))
+		known, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: tt.second, Snapshot: one(7), At: time.Unix(0, 0)})
 		if err != nil || len(known.Snapshots) == 0 {
 			t.Fatalf("%s begins again: %v, %v", tt.second, known, err)
 		}
@@ -179,13 +179,13 @@ func TestAPlanOfAnotherProcess(t *testing.T) {
 	s := newMemory().state(t, "")
 	begin(t, s, "r1", one(1))
 	finish(t, s, "r1", true)
-	early, err := s.Begin(t.Context(), "EDIST", "r2", "", one(2), false, time.Unix(0, 0))
+	early, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "r2", Snapshot: one(2), At: time.Unix(0, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin(t, s, "r3", one(3))
 	finish(t, s, "r3", true) // and r2 is forgotten
-	if _, err := s.Begin(t.Context(), "EDIST", "r2", "", one(2), false, time.Unix(0, 0)); err != nil {
+	if _, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "r2", Snapshot: one(2), At: time.Unix(0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.KeepPlan(t.Context(), "EDIST", "r2", early, plan.Plan{}); err != nil {
@@ -288,7 +288,7 @@ func TestWhatIsForgotten(t *testing.T) {
 	s := newMemory().state(t, "")
 	start := func(attempt string, release map[string]byte, deletes, plans bool) Known {
 		t.Helper()
-		known, err := s.Begin(t.Context(), "EDIST", attempt, attempt, snapshotOf(release), deletes, time.Unix(0, 0))
+		known, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: attempt, Release: attempt, Snapshot: snapshotOf(release), Deletes: deletes, At: time.Unix(0, 0)})
 		if err == nil && plans {
 			_, err = s.KeepPlan(t.Context(), "EDIST", attempt, known, plan.Plan{})
 		}

@@ -25,7 +25,7 @@ func TestTheIndexChangesMeanwhile(t *testing.T) {
 			all = append(all, a)
 		}
 		m.answers = map[string][]answer{indexOf: all}
-		_, err := s.Begin(t.Context(), "EDIST", "r2", "", one(2), false, time.Unix(0, 0))
+		_, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "r2", Snapshot: one(2), At: time.Unix(0, 0)})
 		if err == nil || err.Error() != "write s3://state/history/EDIST/index.json: it was changed by another run meanwhile" {
 			t.Errorf("%s: %v", a.code, err)
 		}
@@ -59,7 +59,7 @@ func TestTheIndexChangesMeanwhile(t *testing.T) {
 func FuzzIndex(f *testing.F) {
 	m := newMemory()
 	s := m.state(f, "")
-	known, err := s.Begin(f.Context(), "EDIST", "r1", "release", one(1), false, time.Unix(0, 0))
+	known, err := s.Begin(f.Context(), "EDIST", Deploy{Attempt: "r1", Release: "release", Snapshot: one(1), At: time.Unix(0, 0)})
 	if err != nil || known.Why != "" {
 		f.Fatal(err, known.Why)
 	}

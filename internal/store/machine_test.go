@@ -18,23 +18,25 @@ import (
 // The model: a bucket, caches that load whatever it serves as soon as it does, and runs of releases that
 // deploy, begin, plan, purge and finish in any order, die between any two requests, and come twice.
 type model struct {
-	memory  *memory
-	state   *State
-	deletes bool
-	orderly bool // runs begin in the order in which they deployed
-	origin  map[string]byte
-	holds   map[string]map[byte]bool // what some cache holds
-	runs    []*process
-	began   map[string]bool // attempts that recorded themselves
-	purged  map[string]bool // attempts whose invalidation was made; a second one is the same
-	deploys []*process      // one for each attempt
+	memory    *memory
+	state     *State
+	deletes   bool
+	orderly   bool // runs begin in the order in which they deployed
+	origin    map[string]byte
+	holds     map[string]map[byte]bool // what some cache holds
+	runs      []*process
+	began     map[string]bool // attempts that recorded themselves
+	announced map[string]bool // attempts that were recorded before they were deployed
+	purged    map[string]bool // attempts whose invalidation was made; a second one is the same
+	deploys   []*process      // one for each attempt
+	drawn     int             // releases, deployed or only announced
 }
 
 // process is one process of an attempt.
 type process struct {
 	attempt string
 	release map[string]byte
-	step    string // "deployed", "begun", "planned", "purged"; "": it is over
+	step    string // "announced", "deployed", "begun", "planned", "purged"; "": it is over
 	known   Known
 	items   []string // that it purges; "/*" is all
 }
@@ -81,8 +83,9 @@ func (m *model) cut(t *rapid.T) {
 
 func (m *model) heal() { m.memory.left, m.memory.deaf = -1, false }
 
-func (m *model) deploy(t *rapid.T) {
-	p := &process{attempt: fmt.Sprintf("r%d", len(m.deploys)), release: map[string]byte{}, step: "deployed"}
+func (m *model) draw(t *rapid.T) *process {
+	p := &process{attempt: fmt.Sprintf("r%d", m.drawn), release: map[string]byte{}}
+	m.drawn++
 	if len(m.deploys) > 0 && rapid.IntRange(0, 2).Draw(t, "reverts") == 0 {
 		p.release = rapid.SampledFrom(m.deploys).Draw(t, "to").release
 	} else {
@@ -92,12 +95,42 @@ func (m *model) deploy(t *rapid.T) {
 			}
 		}
 	}
+	return p
+}
+
+// announce records a release that is deployed later, if at all.
+func (m *model) announce(t *rapid.T) {
+	if len(m.announced) == maxPending/2 {
+		return
+	}
+	p := m.draw(t)
+	m.cut(t)
+	defer m.heal()
+	d := Deploy{
+		Attempt: "announced " + p.attempt, Release: p.attempt, Snapshot: snapshotOf(p.release), Deletes: m.deletes, Announced: true, At: time.Unix(0, 0),
+	}
+	if _, err := m.state.Begin(t.Context(), "EDIST", d); err != nil {
+		m.mustBeCut(t, err)
+		return // its pipeline stops
+	}
+	m.announced[p.attempt] = true
+	p.step = "announced"
+	m.runs = append(m.runs, p)
+}
+
+func (m *model) deploy(t *rapid.T) {
+	p := m.pick(t, "announced")
+	if p == nil {
+		p = m.draw(t)
+		m.runs = append(m.runs, p)
+	}
+	p.step = "deployed"
 	if m.deletes {
 		clear(m.origin)
 	}
 	maps.Copy(m.origin, p.release)
 	m.load()
-	m.runs, m.deploys = append(m.runs, p), append(m.deploys, p)
+	m.deploys = append(m.deploys, p)
 }
 
 // again is another process of an attempt: a retry of Lambda's, or an event that is delivered twice.
@@ -117,7 +150,7 @@ func (m *model) begin(t *rapid.T) {
 	}
 	m.cut(t)
 	defer m.heal()
-	known, err := m.state.Begin(t.Context(), "EDIST", p.attempt, p.attempt, snapshotOf(p.release), m.deletes, time.Unix(0, 0))
+	known, err := m.state.Begin(t.Context(), "EDIST", Deploy{Attempt: p.attempt, Release: p.attempt, Snapshot: snapshotOf(p.release), Deletes: m.deletes, At: time.Unix(0, 0)})
 	if err != nil {
 		m.mustBeCut(t, err)
 		return // the process is dead; the attempt may come again
@@ -156,7 +189,7 @@ func (m *model) covers(t *rapid.T, p *process, known Known) bool {
 	for key, contents := range m.holds {
 		for content := range contents {
 			excused := p.release[key] == content || slices.ContainsFunc(m.deploys, func(d *process) bool {
-				return !m.began[d.attempt] && d.release[key] == content
+				return !m.began[d.attempt] && !m.announced[d.attempt] && d.release[key] == content
 			})
 			told := slices.ContainsFunc(known.Snapshots, func(s site.Snapshot) bool {
 				o, found := s.Lookup(key)
@@ -275,6 +308,13 @@ func (m *model) damage(t *rapid.T) {
 	} else {
 		m.memory.objects[key] = []byte("damaged")
 	}
+	if key == indexOf { // who was announced, and not deployed yet, is lost with it
+		for _, p := range m.runs {
+			if p.step == "announced" {
+				m.announced[p.attempt] = false
+			}
+		}
+	}
 }
 
 // Whatever runs do to each other, what caches may hold is known, or nothing is.
@@ -282,11 +322,11 @@ func TestNothingThatCachesMayHoldIsForgotten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			memory: newMemory(), deletes: rapid.Bool().Draw(t, "deletes"), orderly: rapid.Bool().Draw(t, "orderly"), origin: map[string]byte{},
-			holds: map[string]map[byte]bool{}, began: map[string]bool{}, purged: map[string]bool{},
+			holds: map[string]map[byte]bool{}, began: map[string]bool{}, announced: map[string]bool{}, purged: map[string]bool{},
 		}
 		m.state = m.memory.state(t, "")
 		// What makes a release go on is drawn more often than what begins another.
-		acts := []func(*rapid.T){m.deploy, m.again, m.damage}
+		acts := []func(*rapid.T){m.deploy, m.announce, m.again, m.damage}
 		for range 3 {
 			acts = append(acts, m.begin, m.plan, m.purge, m.finish)
 		}

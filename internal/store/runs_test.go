@@ -117,11 +117,11 @@ func TestDenials(t *testing.T) {
 		do           func(*State) error
 	}{
 		{"s3:GetObject", `read s3://state/history/EDIST/index.json: AccessDenied: User: `, func(s *State) error {
-			_, err := s.Begin(t.Context(), "EDIST", "r1", "", one(1), false, time.Time{})
+			_, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "r1", Snapshot: one(1), At: time.Time{}})
 			return err
 		}},
 		{"s3:PutObject", "write s3://state/history/EDIST/", func(s *State) error {
-			_, err := s.Begin(t.Context(), "EDIST", "r1", "", one(1), false, time.Time{})
+			_, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "r1", Snapshot: one(1), At: time.Time{}})
 			return err
 		}},
 		{"s3:ListBucket", "list s3://state/evidence/222222222222/", func(s *State) error {

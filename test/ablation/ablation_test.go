@@ -61,7 +61,7 @@ func TestEveryGrantIsNeeded(t *testing.T) {
 	for _, r := range table {
 		for _, route := range r.on {
 			e, play := r.entry(t, route), entrance(enter)
-			if r.where == deploy || r.where == purge || r.where == "log of "+job || r.where == "log of "+invalidator {
+			if r.where == announce || r.where == deploy || r.where == purge || r.where == "log of "+job || r.where == "log of "+invalidator {
 				play = enterBare // what comes before is the other rows' matter
 			}
 			t.Run(route+"/"+strings.ReplaceAll(e.String(), "/", "."), func(t *testing.T) {

@@ -66,7 +66,7 @@ func (w *world) enter(t *testing.T, change func(name string, text []byte) []byte
 	w.script, w.ended = &faults.Script{}, make(chan string, 1)
 	var err error
 	w.Stage, err = story.Set(t.Context(), story.Options{
-		Route: w.route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: change,
+		Route: w.route, Source: static.Files, Lambdas: stage.Lambdas(t), Packages: stage.Packages(t), Median: 40 * time.Millisecond, Template: change,
 		Parameters: withoutWaits(t, w.route),
 		World: func(o *rehearsal.Options) {
 			o.Faults, o.Invalidation.Reuse = w.script, w.reuse

@@ -41,8 +41,18 @@ func TestLogsTellEachStep(t *testing.T) {
 	w.until(t, "the functions' logs", func() bool {
 		pipeline = steps(t, readLog(t, w, story.PipelineAccount, "/aws/lambda/"+job))
 		delivery = steps(t, readLog(t, w, story.DeliveryAccount, "/aws/lambda/"+invalidator))
-		return slices.Contains(names(pipeline), "answered")
+		return strings.Count(strings.Join(names(pipeline), " "), "answered") == 2
 	})
+	first := []string{"working", "distribution read", "announced", "answered"} // before the deploy
+	if got := names(pipeline); len(got) < len(first) || !slices.Equal(got[:len(first)], first) {
+		t.Fatalf("the job function's steps are %q, want %q first", got, first)
+	}
+	for _, s := range pipeline[:len(first)] {
+		if s.Release != e.ID || s.Target != "site" && !slices.Equal(s.Targets, []string{"site"}) {
+			t.Errorf("job function, %s: release %q, target %q %q", s.Message, s.Release, s.Target, s.Targets)
+		}
+	}
+	pipeline = pipeline[len(first):]
 	want := []string{
 		"working", "distribution read", "origin serves the release", "admitted", "created", "completed", "seen", "", "answered",
 	}

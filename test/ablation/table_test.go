@@ -21,10 +21,11 @@ type place struct{ template, resource string }
 
 // Where things fail.
 const (
-	source = "Source/Checkout"
-	build  = "Build/Build"
-	deploy = "Deliver/Deploy"
-	purge  = "Deliver/Purge"
+	source   = "Source/Checkout"
+	build    = "Build/Build"
+	announce = "Deliver/Announce"
+	deploy   = "Deliver/Deploy"
+	purge    = "Deliver/Purge"
 )
 
 // deployment is the scenario of grants that AWS asks for when a stack is made: without them
@@ -97,25 +98,25 @@ var table = slices.Concat([]row{
 
 	// The pipeline gives the job to its function.
 	{on: assume, same: othersWithJob, grant: grant{base, "JobRole", "LambdaAssumes", "sts:AssumeRole", ""}, scenario: deployment, where: "stack pipeline", by: "lambda.amazonaws.com", says: "The role defined for the function cannot be assumed by Lambda", own: place{"pipeline-job", "JobRole"}},
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "PipelinePolicy", "FindJob", "lambda:ListFunctions", ""}, scenario: "green", where: purge, by: "unstale-pipeline"},
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "PipelinePolicy", "InvokeJob", "lambda:InvokeFunction", ""}, scenario: "green", where: purge, by: "unstale-pipeline"},
-	{on: assume, same: relay, grant: grant{pipeline, "PipelinePolicy", "ReadAndWriteArtifacts", "s3:GetObject", ""}, scenario: "green", where: purge, by: "unstale-pipeline"},
-	{on: assume, same: relay, grant: grant{pipeline, "PipelinePolicy", "UseArtifactKey", "kms:Decrypt", ""}, scenario: "green", where: purge, by: "unstale-pipeline"},
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "AnswerJob", "codepipeline:PutJobSuccessResult", ""}, scenario: "green", where: purge, by: job, says: noResult, silent: true, own: ownJob},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "PipelinePolicy", "FindJob", "lambda:ListFunctions", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "PipelinePolicy", "InvokeJob", "lambda:InvokeFunction", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
+	{on: assume, same: relay, grant: grant{pipeline, "PipelinePolicy", "ReadAndWriteArtifacts", "s3:GetObject", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
+	{on: assume, same: relay, grant: grant{pipeline, "PipelinePolicy", "UseArtifactKey", "kms:Decrypt", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "AnswerJob", "codepipeline:PutJobSuccessResult", ""}, scenario: "green", where: announce, by: job, says: noResult, silent: true, own: ownJob},
 	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "AnswerJob", "codepipeline:PutJobFailureResult", ""}, scenario: "failure", where: purge, by: job, says: noResult, silent: true, own: ownJob},
 
 	// The job function crosses the border, and the invalidator purges.
-	{on: relay, grant: grant{pipeline, "JobPolicy", "InvokeInvalidator", "lambda:InvokeFunction", ""}, scenario: "green", where: purge, by: job, own: place{"pipeline-job", "JobInvokePolicy"}},
-	{on: relay, grant: grant{delivery, "InvalidatorPermission", "", "lambda:InvokeFunction", ""}, scenario: "green", where: purge, by: job},
+	{on: relay, grant: grant{pipeline, "JobPolicy", "InvokeInvalidator", "lambda:InvokeFunction", ""}, scenario: "green", where: announce, by: job, own: place{"pipeline-job", "JobInvokePolicy"}},
+	{on: relay, grant: grant{delivery, "InvalidatorPermission", "", "lambda:InvokeFunction", ""}, scenario: "green", where: announce, by: job},
 	{on: relay, grant: grant{delivery, "InvalidatorRole", "LambdaAssumes", "sts:AssumeRole", ""}, scenario: deployment, where: "stack delivery", by: "lambda.amazonaws.com", says: "The role defined for the function cannot be assumed by Lambda"},
 
 	// The job function keeps in a bucket of its own what was deployed.
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: purge, by: job, own: ownJob},
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: purge, by: job, own: ownJob},
-	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: purge, by: job, own: ownJob},
-	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: purge, by: job},
-	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: purge, by: job},
-	{on: direct, grant: grant{delivery, "JobStatePolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: purge, by: job},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: announce, by: job, own: ownJob},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: announce, by: job, own: ownJob},
+	{on: assume, same: othersWithJob, grant: grant{pipeline, "JobPolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: announce, by: job, own: ownJob},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:GetObject", ""}, scenario: "green", where: announce, by: job},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "KeepState", "s3:PutObject", ""}, scenario: "green", where: announce, by: job},
+	{on: direct, grant: grant{delivery, "JobStatePolicy", "FindState", "s3:ListBucket", ""}, scenario: "green", where: announce, by: job},
 
 	// Nothing is purged before the site's bucket holds the release.
 	{on: assume, grant: grant{delivery, "PurgeSitePolicy", "ReadSite", "s3:GetObject", ""}, scenario: "green", where: purge, by: "unstale-purge"},
@@ -127,28 +128,28 @@ var table = slices.Concat([]row{
 	{on: assume, same: others, grant: grant{delivery, "SiteBucketPolicy", "DistributionReads", "s3:GetObject", ""}, scenario: "green", where: purge, by: "cloudfront.amazonaws.com", says: "viewers do not see the release"},
 
 	// same-account: the pipeline takes the site to its bucket by itself.
-	{on: within, grant: grant{pipeline, "PipelinePolicy", "ReadAndWriteArtifacts", "s3:GetObject", ""}, scenario: "green", where: deploy, by: "unstale-pipeline"},
-	{on: within, grant: grant{pipeline, "PipelinePolicy", "UseArtifactKey", "kms:Decrypt", ""}, scenario: "green", where: deploy, by: "unstale-pipeline"},
+	{on: within, grant: grant{pipeline, "PipelinePolicy", "ReadAndWriteArtifacts", "s3:GetObject", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
+	{on: within, grant: grant{pipeline, "PipelinePolicy", "UseArtifactKey", "kms:Decrypt", ""}, scenario: "green", where: announce, by: "unstale-pipeline"},
 	{on: within, grant: grant{pipeline, "PipelinePolicy", "WriteSite", "s3:PutObject", ""}, scenario: "green", where: deploy, by: "unstale-pipeline"},
 
 	// assume: the job function takes on a role of the delivery account.
-	{on: assume, grant: grant{pipeline, "JobPolicy", "AssumePurgeRole", "sts:AssumeRole", ""}, scenario: "green", where: purge, by: job, own: place{"pipeline-job", "JobAssumePolicy"}},
-	{on: assume, grant: grant{delivery, "PurgeRole", "JobRoleAssumes", "sts:AssumeRole", ""}, scenario: "green", where: purge, by: job},
+	{on: assume, grant: grant{pipeline, "JobPolicy", "AssumePurgeRole", "sts:AssumeRole", ""}, scenario: "green", where: announce, by: job, own: place{"pipeline-job", "JobAssumePolicy"}},
+	{on: assume, grant: grant{delivery, "PurgeRole", "JobRoleAssumes", "sts:AssumeRole", ""}, scenario: "green", where: announce, by: job},
 
 	// direct: the pipeline's action role hands the release to a function of the delivery account, and that
 	// answers by a role of the pipeline account.
 	{on: direct, grant: grant{delivery, "JobRole", "LambdaAssumes", "sts:AssumeRole", ""}, scenario: deployment, where: "stack delivery", by: "lambda.amazonaws.com", says: "The role defined for the function cannot be assumed by Lambda"},
 	{on: direct, grant: grant{pipeline, "PipelinePolicy", "AssumeActionRole", "sts:AssumeRole", ""}, scenario: deployment, where: "stack pipeline", by: "unstale-pipeline", says: "is not authorized to perform AssumeRole on role"},
 	{on: direct, grant: grant{delivery, "JobActionRole", "PipelineRoleAssumes", "sts:AssumeRole", ""}, scenario: deployment, where: "stack pipeline", by: "unstale-pipeline", says: "is not authorized to perform AssumeRole on role"},
-	{on: direct, grant: grant{delivery, "JobActionRole", "FindJob", "lambda:ListFunctions", ""}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{delivery, "JobActionRole", "InvokeJob", "lambda:InvokeFunction", ""}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{delivery, "JobActionRole", "ReadArtifacts", "s3:GetObject", ""}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{base, "ArtifactsBucketPolicy", "DeployRoleReads", "s3:GetObject", "action"}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{delivery, "JobActionRole", "DecryptArtifacts", "kms:Decrypt", ""}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{base, "ArtifactsKey", "DeployRoleDecrypts", "kms:Decrypt", "action"}, scenario: "green", where: purge, by: "unstale-action"},
-	{on: direct, grant: grant{delivery, "JobRole", "AssumeCallbackRole", "sts:AssumeRole", ""}, scenario: "green", where: purge, by: job, says: noResult, silent: true},
-	{on: direct, grant: grant{base, "CallbackRole", "JobRoleAssumes", "sts:AssumeRole", ""}, scenario: "green", where: purge, by: job, says: noResult, silent: true, own: ownCallback},
-	{on: direct, grant: grant{base, "CallbackRole", "AnswerJob", "codepipeline:PutJobSuccessResult", ""}, scenario: "green", where: purge, by: "unstale-callback", says: noResult, silent: true, own: ownCallback},
+	{on: direct, grant: grant{delivery, "JobActionRole", "FindJob", "lambda:ListFunctions", ""}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{delivery, "JobActionRole", "InvokeJob", "lambda:InvokeFunction", ""}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{delivery, "JobActionRole", "ReadArtifacts", "s3:GetObject", ""}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{base, "ArtifactsBucketPolicy", "DeployRoleReads", "s3:GetObject", "action"}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{delivery, "JobActionRole", "DecryptArtifacts", "kms:Decrypt", ""}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{base, "ArtifactsKey", "DeployRoleDecrypts", "kms:Decrypt", "action"}, scenario: "green", where: announce, by: "unstale-action"},
+	{on: direct, grant: grant{delivery, "JobRole", "AssumeCallbackRole", "sts:AssumeRole", ""}, scenario: "green", where: announce, by: job, says: noResult, silent: true},
+	{on: direct, grant: grant{base, "CallbackRole", "JobRoleAssumes", "sts:AssumeRole", ""}, scenario: "green", where: announce, by: job, says: noResult, silent: true, own: ownCallback},
+	{on: direct, grant: grant{base, "CallbackRole", "AnswerJob", "codepipeline:PutJobSuccessResult", ""}, scenario: "green", where: announce, by: "unstale-callback", says: noResult, silent: true, own: ownCallback},
 	{on: direct, grant: grant{base, "CallbackRole", "AnswerJob", "codepipeline:PutJobFailureResult", ""}, scenario: "failure", where: purge, by: "unstale-callback", says: noResult, silent: true, own: ownCallback},
 
 	// states: a state machine takes on a role of the delivery account. It makes an invalidation and looks.
@@ -177,7 +178,9 @@ func invalidating(r row, part, resource string) []row {
 		r.scenario, r.where = scenario, purge
 		return r
 	}
-	return []row{g("GetDistribution", "green"), g("CreateInvalidation", "green"), g("GetInvalidation", "green"), g("ListInvalidations", "replay")}
+	reach := g("GetDistribution", "green")
+	reach.where = announce
+	return []row{reach, g("CreateInvalidation", "green"), g("GetInvalidation", "green"), g("ListInvalidations", "replay")}
 }
 
 // logging has the rows of a function that writes its log.

@@ -68,6 +68,10 @@ func TestPipelineOfOnesOwn(t *testing.T) {
 		t.Run(route, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			distribution := ""
+			if route == sameOnly {
+				distribution = w.siteOfMine(accountA)
+			}
 			own := func(o *deploy.Options) {
 				o.OwnPipeline = true
 				switch route {
@@ -76,14 +80,15 @@ func TestPipelineOfOnesOwn(t *testing.T) {
 					o.Parameters["ArtifactBucketArn"] = "arn:aws:s3:::artifacts-of-mine"
 					o.Parameters["ArtifactKeyArn"] = "arn:aws:kms:us-east-1:111111111111:key/00000000-0000-0000-0000-000000000000"
 				case sameOnly:
-					o.Parameters["DistributionArns"] = "arn:aws:cloudfront::111111111111:distribution/E0EXAMPLE"
+					o.Parameters["DistributionArns"] = "arn:aws:cloudfront::111111111111:distribution/" + distribution
 				}
 			}
 			if route == "direct" {
 				w.addRole(accountA, "mine")
 			}
+			before := w.left()
 			outputs := w.run(w.open(route, own))
-			if outputs["Action"] == "" || outputs["ActionPolicy"] == "" {
+			if outputs["Action"] == "" || outputs["ActionPolicy"] == "" || (outputs["AnnounceAction"] == "") != (route == "states") {
 				t.Errorf("nothing to paste: %v", outputs)
 			}
 			w.reset()
@@ -93,9 +98,8 @@ func TestPipelineOfOnesOwn(t *testing.T) {
 			if _, err := w.open(route, own).Destroy(t.Context(), kept(route, true)); err != nil {
 				t.Fatal(err)
 			}
-			left := slices.DeleteFunc(w.left(), func(s string) bool { return s == "111111111111 role mine" })
-			if len(left) > 0 {
-				t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+			if diff := cmp.Diff(before, w.left()); diff != "" {
+				t.Errorf("left behind (-before +after)\n%s", diff)
 			}
 		})
 	}

@@ -36,6 +36,11 @@ func find(t *testing.T, r doctor.Report, name string) doctor.Rung {
 
 // Set-ups that no mistake of the rehearsal has.
 func TestSetups(t *testing.T) {
+	const (
+		release   = `\"release\":\"#{codepipeline.PipelineExecutionId}\"`
+		purges    = release + `}` // how the Purge action's UserParameters end
+		announces = release + `,\"announce\":true}`
+	)
 	tests := []struct {
 		name, old, new string // a part of the template, and what stands there instead
 		rung           string
@@ -44,9 +49,10 @@ func TestSetups(t *testing.T) {
 		broken         int
 	}{
 		{"a disabled distribution", `"Enabled": true`, `"Enabled": false`, "distribution exists", doctor.Broken, "disabled", 1},
-		{"a target that is not configured", `{\"targets\":[\"${Target}\"]`, `{\"targets\":[\"shop\"]`, "knows its targets", doctor.Broken, `name target "shop"`, 1},
-		{"parameters that are none", `{\"targets\":[\"${Target}\"]`, `{\"target\":[\"${Target}\"]`, "knows its targets", doctor.Broken, `no field "target"`, 1},
-		{"tags that nobody reads", `{\"targets\":[\"${Target}\"]`, `{\"items\":[\"#a\"],\"targets\":[\"${Target}\"]`, "reads cache tags", doctor.Broken, "reads none", 1},
+		{"a target that is not configured", `[\"${Target}\"],` + purges, `[\"shop\"],` + purges, "knows its targets", doctor.Broken, `name target "shop"`, 1},
+		{"parameters that are none", `{\"targets\":[\"${Target}\"],` + purges, `{\"target\":[\"${Target}\"],` + purges, "knows its targets", doctor.Broken, `no field "target"`, 1},
+		{"tags that nobody reads", `{\"targets\":[\"${Target}\"],` + purges, `{\"items\":[\"#a\"],\"targets\":[\"${Target}\"],` + purges, "reads cache tags", doctor.Broken, "reads none", 1},
+		{"an announcement of a target that is not configured", `[\"${Target}\"],` + announces, `[\"shop\"],` + announces, "knows its targets", doctor.Broken, `announces: UserParameters name target "shop"`, 1},
 		{"a function that is not there", `"FunctionName": {
                     "Ref": "JobFunction"
                   },
@@ -59,7 +65,7 @@ func TestSetups(t *testing.T) {
 			o, met := options(t, "same-account"), false
 			o.Template = func(_ string, text []byte) []byte {
 				met = strings.Contains(string(text), tt.old)
-				return []byte(strings.Replace(string(text), tt.old, tt.new, 1))
+				return []byte(strings.ReplaceAll(string(text), tt.old, tt.new))
 			}
 			s, err := story.Set(t.Context(), o)
 			if err != nil || !met {

@@ -22,9 +22,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/unstale/unstale/examples/static"
+	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/internal/release"
 	"github.com/unstale/unstale/rehearsal"
+	"github.com/unstale/unstale/rehearsal/accounts"
 	"github.com/unstale/unstale/rehearsal/cloudfront"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
 	"github.com/unstale/unstale/rehearsal/faults"
@@ -57,6 +59,8 @@ type world struct {
 	created []string          // items of each invalidation
 	delays  []time.Duration   // of the points of presence
 	held    bool              // a call waits for the test
+
+	afterDeploy func() // called when a deploy action has succeeded; nil: nothing is
 }
 
 func newWorld(t *testing.T) *world {
@@ -66,7 +70,7 @@ func newWorld(t *testing.T) *world {
 		delays: []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 60 * time.Millisecond},
 	}
 	set, err := story.Set(t.Context(), story.Options{
-		Source: static.Files, Lambdas: stage.Lambdas(t), Median: 60 * time.Millisecond, Template: twoPipelines,
+		Source: static.Files, Lambdas: stage.Lambdas(t), Packages: stage.Packages(t), Median: 60 * time.Millisecond, Template: twoPipelines,
 		Observe: func(r *rehearsal.World) { r.Journal().OnEvent(w.event) },
 		World: func(o *rehearsal.Options) {
 			o.Faults = w.script
@@ -125,12 +129,39 @@ func (w *world) event(e journal.Event) {
 	switch data := e.Data.(type) {
 	case codepipeline.ExecutionStateChange:
 		w.ended[data.Execution] = data.Status
+	case codepipeline.ActionStateChange:
+		if data.Action.Name == "Deploy" && data.Action.Status == codepipeline.Succeeded && w.afterDeploy != nil {
+			w.afterDeploy()
+		}
+		return
 	case cloudfront.InvalidationCreated:
 		w.created = append(w.created, strings.Join(data.Invalidation.Items, " "))
 	default:
 		return
 	}
 	w.signal()
+}
+
+func (w *world) setAfterDeploy(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.afterDeploy = f
+}
+
+const forbidden = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"lambda:InvokeFunction","Resource":"*"}}`
+
+// invoking gives the pipeline's role another policy on invoking functions; "" takes it away.
+func (w *world) invoking(policy string) {
+	err := w.World.Directory().UpdateRole("arn:aws:iam::"+story.PipelineAccount+":role/unstale-pipeline", func(r *accounts.Role) (err error) {
+		r.Inline = maps.Clone(r.Inline)
+		if delete(r.Inline, "invoking"); policy != "" {
+			r.Inline["invoking"], err = iam.Parse([]byte(policy))
+		}
+		return err
+	})
+	if err != nil {
+		w.Error(err)
+	}
 }
 
 // signal says, under the lock, that something happened.

@@ -26,6 +26,36 @@ func TestKill(t *testing.T) {
 	lanes.Wait()
 }
 
+// TestKillAnnouncing lets the job function die at each call that it makes before the deploy. The release is
+// announced once, deployed and purged, and the history has no trace of the death.
+func TestKillAnnouncing(t *testing.T) {
+	t.Parallel()
+	for _, on := range routes {
+		if on.function == "" {
+			continue
+		}
+		t.Run(on.name, func(t *testing.T) {
+			t.Parallel()
+			on.fallback, on.announces = "0", true
+			w := newWorld(t, on, nil)
+			cold(on.function)(w)
+			good := w.play(row{})
+			calls := slices.DeleteFunc(w.announcing, func(c faults.Call) bool { return c.Service == faults.Start })
+			// Artifact, distribution, index and plan; manifest and index; and the answer.
+			if good.status != codepipeline.Succeeded || len(calls) < 7 || slices.ContainsFunc(calls, func(c faults.Call) bool { return c.Operation == "CreateInvalidation" }) {
+				t.Fatalf("the run to take calls from: %s: %v", good, calls)
+			}
+			for _, call := range calls {
+				for _, m := range on.moments {
+					name := fmt.Sprintf("%s, %s", call, m.name)
+					t.Run(name, func(t *testing.T) { w.as(t).kill(name, call, m.do()) })
+				}
+			}
+			t.Logf("%d rows: %v", len(calls)*len(on.moments), calls)
+		})
+	}
+}
+
 // killAll plays the rows of a route. No call is made while a release waits for the fallback page to expire,
 // so here there is no such wait.
 func killAll(t *testing.T, on route) {
@@ -105,8 +135,11 @@ func (w *world) sound(got result, invalidations int) {
 		}
 	}
 	answers := 1
-	if w.route.function == "" {
+	switch {
+	case w.route.function == "":
 		answers = 0 // there is no job
+	case w.route.announces:
+		answers = 2
 	}
 	if got.terminal() != answers {
 		w.t.Errorf("%d final answers instead of %d: %+v", got.terminal(), answers, got.answers)

@@ -10,6 +10,7 @@ import (
 	"github.com/unstale/unstale/rehearsal/faults"
 	"github.com/unstale/unstale/rehearsal/front"
 	"github.com/unstale/unstale/templates"
+	"github.com/unstale/unstale/test/stage"
 )
 
 // route is what the tables need to know of a way across the border.
@@ -23,6 +24,8 @@ type route struct {
 	// completion is when the points of presence of an ordinary invalidation purge.
 	completion []time.Duration
 	edits      map[string][][2]string // of templates, by their names: what to replace by what
+	// announces keeps the action before the deploy, which is left out elsewhere: it is a job of its own.
+	announces bool
 	// fallback is for how many seconds the fallback page is cached; empty: what the stories have, and every
 	// release waits for that.
 	fallback string
@@ -140,5 +143,8 @@ func (r route) template(name string, text []byte) []byte {
 		}
 		text = bytes.ReplaceAll(text, []byte(edit[0]), []byte(edit[1]))
 	}
-	return text
+	if r.announces {
+		return text
+	}
+	return stage.WithoutAnnounce(text)
 }

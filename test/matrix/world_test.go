@@ -57,6 +57,8 @@ type world struct {
 	pending int               // invalidations in progress
 	created []cloudfront.Invalidation
 	dropped []lambda.Invocation
+	// announcing are the calls until the release was announced.
+	announcing []faults.Call
 	// runs counts invocations of each function.
 	runs map[string]int
 	// hold, when set, lets time skip again; see occupy.
@@ -88,7 +90,7 @@ func newWorld(t testing.TB, on route, adjust func(*rehearsal.Options)) *world {
 	}
 	set, err := story.Set(t.Context(), story.Options{
 		Parameters: given,
-		Route:      on.name, Source: static.Files, Lambdas: stage.Lambdas(t), Median: median, Template: on.template,
+		Route:      on.name, Source: static.Files, Lambdas: stage.Lambdas(t), Packages: stage.Packages(t), Median: median, Template: on.template,
 		Observe: func(r *rehearsal.World) {
 			r.Journal().OnEvent(w.event)
 			r.Journal().OnCall(func(c journal.Call) {
@@ -173,6 +175,11 @@ func (w *world) event(e journal.Event) {
 	switch data := e.Data.(type) {
 	case codepipeline.ExecutionStateChange:
 		w.ended[data.Execution] = data.Status
+	case codepipeline.ActionStateChange:
+		if data.Action.Name != "Announce" || data.Action.Status != codepipeline.Succeeded {
+			return
+		}
+		w.announcing = w.script.Calls()
 	case cloudfront.InvalidationCreated:
 		w.pending++
 		w.created = append(w.created, data.Invalidation)

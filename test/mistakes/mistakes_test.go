@@ -50,7 +50,7 @@ func TestMistakes(t *testing.T) {
 }
 
 func play(t *testing.T, m mistakes.Mistake, route, want string) {
-	o := story.Options{Route: route, Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond}
+	o := story.Options{Route: route, Source: static.Files, Lambdas: stage.Lambdas(t), Packages: stage.Packages(t), Median: 40 * time.Millisecond}
 	f, report, err := m.Play(t.Context(), o, story.Narrator{}, func(s *story.Stage, f mistakes.Finding) error {
 		if strings.HasPrefix(f.FailedAt, "stack ") {
 			return nil // what failed is gone; it would have to be deployed anew

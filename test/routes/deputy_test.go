@@ -96,26 +96,32 @@ func TestAnEditorOfThePipelineGainsNothing(t *testing.T) {
 		w.release() // the pipeline's time may skip
 		defer func() { w.release = w.World.Clock().Busy() }()
 
-		honest, attacks, want := `{"targets":["site"]}`, o.attacks(), codepipeline.Failed
+		parameters, attacks, want := `{"targets":["site"]}`, o.attacks(), codepipeline.Failed
 		if w.Machine() {
-			honest, attacks, want = `{"items":["/*"]}`, o.inputs(), codepipeline.Succeeded
+			parameters, attacks, want = `{"items":["/*"]}`, o.inputs(), codepipeline.Succeeded
 		}
-		if a := purge(t, w.run(t, honest)); a.Status != codepipeline.Succeeded {
+		if a := ended(t, w.run(t, honest, parameters), "Purge"); a.Status != codepipeline.Succeeded {
 			t.Fatalf("an honest release: %s: %s", a.ErrorCode, a.Message)
 		}
-		for _, attack := range attacks {
+		attempt := func(attack, announcement, parameters, action string) {
 			before, made := len(w.World.Journal().Calls()), w.Made()
-			a := purge(t, w.run(t, attack))
+			a := ended(t, w.run(t, announcement, parameters), action)
 			if a.Status != want || want == codepipeline.Failed && a.ErrorCode != "ConfigurationError" {
-				t.Errorf("%s: %s, %s: %s", attack, a.Status, a.ErrorCode, a.Message)
+				t.Errorf("%s %s: %s, %s: %s", action, attack, a.Status, a.ErrorCode, a.Message)
 			}
 			if !w.Machine() && w.Made() != made {
-				t.Errorf("%s: an invalidation was made", attack)
+				t.Errorf("%s %s: an invalidation was made", action, attack)
 			}
 			for _, c := range w.World.Journal().Calls()[before:] {
 				if o.touches(c) {
-					t.Errorf("%s: %s tried %s on %s: %s", attack, c.Principal, c.Action, c.Resource, c.Decision)
+					t.Errorf("%s %s: %s tried %s on %s: %s", action, attack, c.Principal, c.Action, c.Resource, c.Decision)
 				}
+			}
+		}
+		for _, attack := range attacks {
+			attempt(attack, honest, attack, "Purge")
+			if !w.Machine() {
+				attempt(attack, announcing(attack), parameters, "Announce")
 			}
 		}
 		w.onlyOwn(t, o)
@@ -295,8 +301,12 @@ func TestTemplatesConfigureByName(t *testing.T) {
 			t.Fatal(err)
 		}
 		opened := openParameters("", text)
-		if n := strings.Count(string(opened), "#{Editor.Parameters}"); n != 1 {
-			t.Errorf("%s: %d purge actions were opened", route, n)
+		announced := 1
+		if route == "states" {
+			announced = 0
+		}
+		if n, first := strings.Count(string(opened), "#{Editor.Parameters}"), strings.Count(string(opened), "#{Editor.Announcement}"); n != 1 || first != announced {
+			t.Errorf("%s: %d purge and %d announce actions were opened", route, n, first)
 		}
 		given := slices.Concat(userParameters.FindAll(text, -1), input.FindAll(text, -1))
 		for _, g := range given {

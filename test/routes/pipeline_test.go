@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,19 +22,32 @@ var (
 	input          = regexp.MustCompile(`"Input": "\{[^\n]*\}"`)
 )
 
-// openParameters makes a pipeline that somebody else edits: its purge action gets whatever a run's
-// build says. On AWS that person would call UpdatePipeline.
+// openParameters makes a pipeline that somebody else edits: its actions get whatever a run's build says. On
+// AWS that person would call UpdatePipeline.
 func openParameters(name string, text []byte) []byte {
-	text = userParameters.ReplaceAllLiteral(text, []byte(`"#{Editor.Parameters}"`))
+	text = userParameters.ReplaceAllFunc(text, func(given []byte) []byte {
+		if bytes.Contains(given, []byte(`\"announce\"`)) {
+			return []byte(`"#{Editor.Announcement}"`)
+		}
+		return []byte(`"#{Editor.Parameters}"`)
+	})
 	text = input.ReplaceAll(text, []byte(`"Input": "#{Editor.Parameters}"`))
 	return bytes.ReplaceAll(text, []byte(`"Name": "Build",`), []byte(`"Name": "Build", "Namespace": "Editor",`))
 }
 
-// run takes a release through the pipeline with these parameters of its purge action.
-func (w *world) run(t *testing.T, parameters string) codepipeline.Execution {
+// honest is what the template's own Announce action is given.
+const honest = `{"targets":["site"],"announce":true}`
+
+// announcing asks for the same, before the deploy.
+func announcing(parameters string) string {
+	return strings.TrimSuffix(parameters, "}") + `,"announce":true}`
+}
+
+// run takes a release through the pipeline with these parameters of its actions.
+func (w *world) run(t *testing.T, announcement, parameters string) codepipeline.Execution {
 	t.Helper()
 	w.mu.Lock()
-	w.parameters = parameters
+	w.announcement, w.parameters = announcement, parameters
 	w.mu.Unlock()
 	client := pipelines.NewFromConfig(w.Config(story.PipelineAccount))
 	out, err := client.StartPipelineExecution(t.Context(), &pipelines.StartPipelineExecutionInput{Name: aws.String(w.Outputs["PipelineName"])})
@@ -54,12 +68,12 @@ func (w *world) run(t *testing.T, parameters string) codepipeline.Execution {
 	panic("unreachable")
 }
 
-// purge is the purge action of an execution.
-func purge(t *testing.T, e codepipeline.Execution) codepipeline.ActionState {
+// ended is an action of an execution, before which none failed.
+func ended(t *testing.T, e codepipeline.Execution, name string) codepipeline.ActionState {
 	t.Helper()
 	for _, st := range e.Stages {
 		for _, a := range st.Actions {
-			if a.Name == "Purge" {
+			if a.Name == name {
 				return a
 			}
 			if a.Status == codepipeline.Failed {
@@ -67,7 +81,7 @@ func purge(t *testing.T, e codepipeline.Execution) codepipeline.ActionState {
 			}
 		}
 	}
-	t.Fatal("the pipeline has no purge action")
+	t.Fatalf("the pipeline has no action %s", name)
 	panic("unreachable")
 }
 
@@ -77,5 +91,5 @@ func (w *world) build(ctx context.Context, run *codepipeline.Run) (codepipeline.
 	err := stage.KeepSite(ctx, w.Config(story.PipelineAccount), run, map[string]string{"index.html": `<!doctype html><main id="root" data-release="1">`})
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return codepipeline.Outcome{Variables: map[string]string{"Parameters": w.parameters}}, err
+	return codepipeline.Outcome{Variables: map[string]string{"Parameters": w.parameters, "Announcement": w.announcement}}, err
 }

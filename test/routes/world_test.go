@@ -59,8 +59,9 @@ type world struct {
 	mu   sync.Mutex
 	made []cloudfront.Invalidation
 	// What the next run of the pipeline is given, and how runs end.
-	parameters string
-	ended      chan codepipeline.ExecutionStateChange
+	parameters   string
+	announcement string
+	ended        chan codepipeline.ExecutionStateChange
 }
 
 // patience is longer than any test holds an invalidation in progress.
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, route target.Route) *world {
 	w := &world{route: route, script: &faults.Script{}, takes: patience, ended: make(chan codepipeline.ExecutionStateChange, 1)}
 	var err error
 	w.Stage, err = story.Set(t.Context(), story.Options{
-		Route: string(route), Source: static.Files, Lambdas: stage.Lambdas(t), Median: 40 * time.Millisecond, Template: openParameters,
+		Route: string(route), Source: static.Files, Lambdas: stage.Lambdas(t), Packages: stage.Packages(t), Median: 40 * time.Millisecond, Template: openParameters,
 		Observe: func(r *rehearsal.World) { r.Journal().OnEvent(w.event) },
 		World: func(o *rehearsal.Options) {
 			o.Faults = w.script

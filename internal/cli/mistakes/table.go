@@ -6,8 +6,9 @@ import (
 
 // Where stories fail.
 const (
-	atDeploy = "Deliver/Deploy"
-	atPurge  = "Deliver/Purge"
+	atAnnounce = "Deliver/Announce"
+	atDeploy   = "Deliver/Deploy"
+	atPurge    = "Deliver/Purge"
 )
 
 // somebody is a role that nobody uses, something a distribution that nobody has.
@@ -89,7 +90,7 @@ func border() []Mistake {
 			Name: "trust", Summary: "the delivery account's purge role trusts another role",
 			Lesson: "Both sides have to say yes: the caller's policy in its account, and the role's trust policy in the other. STS does not say which one was silent.",
 			ways: []way{
-				{routes: routes("assume"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("delivery-*", trusting("PurgeRole", "JobRoleAssumes", "ArnEquals", "aws:PrincipalArn", somebody))},
+				{routes: routes("assume"), fails: atAnnounce, denied: "sts:AssumeRole", edits: edits("delivery-*", trusting("PurgeRole", "JobRoleAssumes", "ArnEquals", "aws:PrincipalArn", somebody))},
 				{routes: routes("states"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("delivery-*", trusting("PurgeRole", "MachineRoleAssumes", "ArnEquals", "aws:PrincipalArn", somebody))},
 			},
 		},
@@ -97,7 +98,7 @@ func border() []Mistake {
 			Name: "external-id", Summary: "the two accounts do not agree on the external ID",
 			Lesson: "The trust policy asks for an external ID and gets another one, which is as good as none. It is no secret: copy it from one account to the other. Step Functions always sends the state machine's ARN.",
 			ways: []way{
-				{routes: routes("assume"), fails: atPurge, denied: "sts:AssumeRole", parameters: map[string]map[string]string{"pipeline-*": {"ExternalId": "not-the-one-agreed-on"}}},
+				{routes: routes("assume"), fails: atAnnounce, denied: "sts:AssumeRole", parameters: map[string]map[string]string{"pipeline-*": {"ExternalId": "not-the-one-agreed-on"}}},
 				{routes: routes("states"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("delivery-*", trusting("PurgeRole", "MachineRoleAssumes", "StringEquals", "sts:ExternalId", "not-the-one-sent"))},
 			},
 		},
@@ -105,7 +106,7 @@ func border() []Mistake {
 			Name: "assume-permission", Summary: "the pipeline account's role may not assume the purge role",
 			Lesson: "That the other account trusts you is half of it: your own policy has to allow sts:AssumeRole on that very role.",
 			ways: []way{
-				{routes: routes("assume"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("pipeline-*", drop("JobPolicy", "AssumePurgeRole"))},
+				{routes: routes("assume"), fails: atAnnounce, denied: "sts:AssumeRole", edits: edits("pipeline-*", drop("JobPolicy", "AssumePurgeRole"))},
 				{routes: routes("states"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("pipeline-*", drop("PurgePolicy", "AssumePurgeRole"))},
 			},
 		},
@@ -113,21 +114,21 @@ func border() []Mistake {
 			Name: "recreated-role", Summary: "the caller's role was deleted and made again after the other account had named it",
 			Lesson: "AWS keeps a role that a policy names by its ID, and the new role has another one. Trust the account with a condition on aws:PrincipalArn, which survives; a Lambda permission has to be made again.",
 			ways: []way{
-				{routes: routes("assume"), fails: atPurge, denied: "sts:AssumeRole", after: recreate("JobRoleArn"), edits: edits("delivery-*", in("PurgeRole", "JobRoleAssumes", byName("JobRoleArn")))},
+				{routes: routes("assume"), fails: atAnnounce, denied: "sts:AssumeRole", after: recreate("JobRoleArn"), edits: edits("delivery-*", in("PurgeRole", "JobRoleAssumes", byName("JobRoleArn")))},
 				{routes: routes("states"), fails: atPurge, denied: "sts:AssumeRole", after: recreate("MachineRoleArn"), edits: edits("delivery-*", in("PurgeRole", "MachineRoleAssumes", byName("MachineRoleArn")))},
-				{routes: routes("relay"), fails: atPurge, denied: invoke, after: recreate("JobRoleArn")},
+				{routes: routes("relay"), fails: atAnnounce, denied: invoke, after: recreate("JobRoleArn")},
 			},
 		},
 		{
 			Name: "no-permission", Summary: "the delivery account's function has no permission for the pipeline account",
 			Lesson: "Across accounts a function's own policy has to allow, besides the caller's.",
-			ways:   []way{{routes: routes("relay"), fails: atPurge, denied: invoke, edits: edits("delivery-*", without("InvalidatorPermission"))}},
+			ways:   []way{{routes: routes("relay"), fails: atAnnounce, denied: invoke, edits: edits("delivery-*", without("InvalidatorPermission"))}},
 		},
 		{
 			Name: "permission-for-another", Summary: "the function's permission is for another role of the pipeline account",
 			Lesson: "The caller is the job function's role. The pipeline's role invokes the job function and nothing else.",
 			ways: []way{{
-				routes: routes("relay"), fails: atPurge, denied: invoke,
+				routes: routes("relay"), fails: atAnnounce, denied: invoke,
 				edits: edits("delivery-*", on("InvalidatorPermission", func(p object) { p["Principal"] = ref("PipelineRoleArn") })),
 			}},
 		},
@@ -135,7 +136,7 @@ func border() []Mistake {
 			Name: "permission-on-function", Summary: "the permission is on the function, the call goes to its alias",
 			Lesson: "A function, each of its versions and each alias have policies of their own. Give the permission where the call goes.",
 			ways: []way{{
-				routes: routes("relay"), fails: atPurge, denied: invoke,
+				routes: routes("relay"), fails: atAnnounce, denied: invoke,
 				edits: edits("delivery-*", on("InvalidatorPermission", func(p object) { p["FunctionName"] = ref("InvalidatorFunction") })),
 			}},
 		},
@@ -143,7 +144,7 @@ func border() []Mistake {
 			Name: "unqualified-arn", Summary: "the job's policy names the function without its alias",
 			Lesson: "An ARN without a qualifier does not cover the alias. The policy has to name the ARN that is called.",
 			ways: []way{{
-				routes: routes("relay"), fails: atPurge, denied: invoke,
+				routes: routes("relay"), fails: atAnnounce, denied: invoke,
 				edits: edits("pipeline-*", withResource("JobPolicy", "InvokeInvalidator", "arn:aws:lambda:"+story.Region+":"+story.DeliveryAccount+":function:unstale-invalidator")),
 			}},
 		},
@@ -151,8 +152,8 @@ func border() []Mistake {
 			Name: "list-functions", Summary: "the invoke action's role may invoke the function, but not list functions",
 			Lesson: "CodePipeline's Lambda action needs lambda:ListFunctions besides lambda:InvokeFunction.",
 			ways: []way{
-				{routes: routes("assume", "relay", "same-account"), fails: atPurge, denied: "lambda:ListFunctions", edits: edits("pipeline-*", drop("PipelinePolicy", "FindJob"))},
-				{routes: routes("direct"), fails: atPurge, denied: "lambda:ListFunctions", edits: edits("delivery-*", drop("JobActionRole", "FindJob"))},
+				{routes: routes("assume", "relay", "same-account"), fails: atAnnounce, denied: "lambda:ListFunctions", edits: edits("pipeline-*", drop("PipelinePolicy", "FindJob"))},
+				{routes: routes("direct"), fails: atAnnounce, denied: "lambda:ListFunctions", edits: edits("delivery-*", drop("JobActionRole", "FindJob"))},
 			},
 		},
 		{
@@ -175,18 +176,18 @@ func purge() []Mistake {
 			Name: "distribution", Summary: "the delivery account's role lists another distribution",
 			Lesson: "The role names the distributions that it may purge, one by one. A session policy of the caller narrows that list, and never widens it.",
 			ways: []way{
-				{routes: routes("assume"), fails: atPurge, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("PurgeRole")},
+				{routes: routes("assume"), fails: atAnnounce, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("PurgeRole")},
 				{routes: routes("states"), fails: atPurge, denied: "cloudfront:CreateInvalidation", needs: gateway[:2], edits: list("PurgeRole")},
-				{routes: routes("relay"), fails: atPurge, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("InvalidatorRole")},
-				{routes: routes("direct"), fails: atPurge, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("JobRole")},
-				{routes: routes("same-account"), fails: atPurge, denied: "cloudfront:GetDistribution", needs: gateway, edits: edits("*", withResource("JobPolicy", "InvalidateDistribution", other))},
+				{routes: routes("relay"), fails: atAnnounce, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("InvalidatorRole")},
+				{routes: routes("direct"), fails: atAnnounce, denied: "cloudfront:GetDistribution", needs: gateway, edits: list("JobRole")},
+				{routes: routes("same-account"), fails: atAnnounce, denied: "cloudfront:GetDistribution", needs: gateway, edits: edits("*", withResource("JobPolicy", "InvalidateDistribution", other))},
 			},
 		},
 		{
 			Name: "allow-list", Summary: "the distribution is not on the list of the delivery account's function",
 			Lesson: "The function of the delivery account has a veto: it purges what its own configuration names, whoever asks. No policy decides that, so no policy repairs it.",
 			ways: []way{{
-				routes: routes("relay"), fails: atPurge, repair: allow,
+				routes: routes("relay"), fails: atAnnounce, repair: allow,
 				edits: edits("delivery-*", variable("InvalidatorFunction", "DISTRIBUTION_ID", something)),
 			}},
 		},
@@ -209,15 +210,15 @@ func answer() []Mistake {
 			Name: "answer-permission", Summary: "the job function may not answer its job",
 			Lesson: "The distribution is purged, but the action waits 20 minutes for an answer and fails. The actions have no resources, so Resource is \"*\".",
 			ways: []way{
-				{routes: job, fails: atPurge, denied: "codepipeline:PutJobSuccessResult", needs: both, edits: edits("pipeline-*", drop("JobPolicy", "AnswerJob"))},
-				{routes: routes("direct"), fails: atPurge, denied: "codepipeline:PutJobSuccessResult", needs: both, edits: edits("pipeline-base", answerNothing())},
+				{routes: job, fails: atAnnounce, denied: "codepipeline:PutJobSuccessResult", needs: both, edits: edits("pipeline-*", drop("JobPolicy", "AnswerJob"))},
+				{routes: routes("direct"), fails: atAnnounce, denied: "codepipeline:PutJobSuccessResult", needs: both, edits: edits("pipeline-base", answerNothing())},
 			},
 		},
 		{
 			Name: "callback-trust", Summary: "the pipeline account's callback role trusts another role",
 			Lesson: "The function of the delivery account answers with a role of the pipeline account, which has to trust the function's role. Nobody answers otherwise, and the action waits 20 minutes.",
 			ways: []way{{
-				routes: routes("direct"), fails: atPurge, denied: "sts:AssumeRole",
+				routes: routes("direct"), fails: atAnnounce, denied: "sts:AssumeRole",
 				edits: edits("pipeline-base", trusting("CallbackRole", "JobRoleAssumes", "ArnEquals", "aws:PrincipalArn", "arn:aws:iam::"+story.DeliveryAccount+":role/somebody-else")),
 			}},
 		},
@@ -225,7 +226,7 @@ func answer() []Mistake {
 			Name: "no-callback", Summary: "the delivery account's function answers with its own role",
 			Lesson: "The function may answer, but whose account may do so is not documented; in the strict reading a job belongs to the pipeline's account and others do not find it. Answer with a role of that account.",
 			ways: []way{{
-				routes: routes("direct"), fails: atPurge, repair: callBack,
+				routes: routes("direct"), fails: atAnnounce, repair: callBack,
 				edits: edits("delivery-*", variable("JobFunction", "UNSTALE_CALLBACK_ROLE", nil), mayAnswer()),
 			}},
 		},
@@ -233,9 +234,9 @@ func answer() []Mistake {
 			Name: "silent-function", Summary: "the action invokes a function that knows nothing of jobs",
 			Lesson: "CodePipeline waits for PutJobSuccessResult or PutJobFailureResult, 20 minutes long, and not for the function to return.",
 			ways: []way{
-				{routes: routes("assume", "relay"), fails: atPurge, repair: rightCode(story.PipelineAccount), code: map[string]string{"pipeline-*": "invalidator"}},
-				{routes: routes("same-account"), fails: atPurge, repair: rightCode(story.PipelineAccount), code: map[string]string{"*": "invalidator"}},
-				{routes: routes("direct"), fails: atPurge, repair: rightCode(story.DeliveryAccount), code: map[string]string{"delivery-*": "invalidator"}},
+				{routes: routes("assume", "relay"), fails: atAnnounce, repair: rightCode(story.PipelineAccount), code: map[string]string{"pipeline-*": "invalidator"}},
+				{routes: routes("same-account"), fails: atAnnounce, repair: rightCode(story.PipelineAccount), code: map[string]string{"*": "invalidator"}},
+				{routes: routes("direct"), fails: atAnnounce, repair: rightCode(story.DeliveryAccount), code: map[string]string{"delivery-*": "invalidator"}},
 			},
 		},
 	}

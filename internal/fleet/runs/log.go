@@ -154,7 +154,7 @@ type State struct {
 }
 
 // Begin gives what caches may hold.
-func (s *State) Begin(context.Context, string, string, string, site.Snapshot, bool, time.Time) (store.Known, error) {
+func (s *State) Begin(context.Context, string, store.Deploy) (store.Known, error) {
 	return store.Known{Snapshots: s.Previous, Left: s.Previous}, nil
 }
 

@@ -203,7 +203,7 @@ func TestUsed(t *testing.T) {
 	if got := d.uses("one"); len(got) != 1 || got[use{Account(full()), "2026-11"}] != 4 {
 		t.Error(got)
 	}
-	if known, err := mine.Begin(context.Background(), "", "", "", nil, false, noon); len(known.Snapshots) != 1 || err != nil {
+	if known, err := mine.Begin(context.Background(), "", store.Deploy{}); len(known.Snapshots) != 1 || err != nil {
 		t.Error(known, err)
 	}
 	if err := mine.Evidence(context.Background(), "evidence/x/1.json", map[string]int{"a": 1}); err != nil {

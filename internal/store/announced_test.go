@@ -1,0 +1,104 @@
+package store
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unstale/unstale/plan"
+)
+
+// A release that is announced is known from then on, whether or not its own run ever begins. Its own run
+// forgets it; another's does once it cannot be deployed any more.
+func TestAnnounced(t *testing.T) {
+	for _, tt := range []struct {
+		what    string
+		name    string // of the release that is announced
+		content byte
+		after   time.Duration // the next run
+		run     string        // the next run's release
+		deploys byte
+		knows   string // the run after that
+	}{
+		{what: "its own run", name: "two", content: 2, run: "two", deploys: 2, knows: "2"},
+		{what: "its own run, late", name: "two", content: 2, after: 2 * stillAhead, run: "two", deploys: 2, knows: "2"},
+		{what: "no run, reverted", name: "two", content: 2, run: "three", deploys: 1, knows: "1 2"},
+		{what: "no run, replaced", name: "two", content: 2, run: "three", deploys: 3, knows: "3 2"},
+		{what: "no run, the same again", name: "two", content: 2, run: "three", deploys: 2, knows: "2 2"},
+		{what: "no run, replaced a day later", name: "two", content: 2, after: stillAhead, run: "three", deploys: 3, knows: "3"},
+		{what: "releases have no names", content: 2, deploys: 2, knows: "2"},
+		{what: "all have the same name", name: "main", content: 2, run: "main", deploys: 3, knows: "3 2"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			s := newMemory().state(t, "")
+			run := func(d Deploy) Known {
+				t.Helper()
+				known, err := s.Begin(t.Context(), "EDIST", d)
+				if err == nil && !d.Announced {
+					_, err = s.KeepPlan(t.Context(), "EDIST", d.Attempt, known, plan.Plan{})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				return known
+			}
+			at := time.Unix(0, 0)
+			run(Deploy{Attempt: "r1", Release: "one", Snapshot: one(1), At: at})
+			finish(t, s, "r1", true)
+			run(Deploy{Attempt: "a2", Release: tt.name, Snapshot: one(tt.content), Announced: true, At: at})
+			at = at.Add(tt.after)
+			run(Deploy{Attempt: "r2", Release: tt.run, Snapshot: one(tt.deploys), At: at})
+			finish(t, s, "r2", true)
+			known := run(Deploy{Attempt: "r9", Release: "nine", Snapshot: one(9), At: at})
+			if got := contents(known, "a"); got != tt.knows {
+				t.Errorf("the next one knows %q; want %q", got, tt.knows)
+			}
+		})
+	}
+}
+
+// Why a history is lost is said until a release is verified, not only to the run that finds it out.
+func TestLostIsSaidToThePurge(t *testing.T) {
+	m := newMemory()
+	s := m.state(t, "")
+	begin(t, s, "r1", one(1))
+	finish(t, s, "r1", true)
+	m.objects[indexOf] = []byte("{")
+	announced := Deploy{Attempt: "a2", Release: "two", Snapshot: one(2), Announced: true, At: time.Unix(0, 0)}
+	for _, d := range []Deploy{announced, {Attempt: "r2", Release: "two", Snapshot: one(2), At: time.Unix(60, 0)}} {
+		known, err := s.Begin(t.Context(), "EDIST", d)
+		if err == nil && !d.Announced {
+			_, err = s.KeepPlan(t.Context(), "EDIST", d.Attempt, known, plan.Plan{})
+		}
+		if err != nil || len(known.Snapshots) > 0 || !strings.Contains(known.Why, "it is damaged") {
+			t.Fatalf("%s knows %v, %q, %v", d.Attempt, known.Snapshots, known.Why, err)
+		}
+	}
+	finish(t, s, "r2", true)
+	if known := begin(t, s, "r3", one(3)); known.Why != "" || contents(known, "a") != "2" {
+		t.Errorf("the next one knows %q, %q", contents(known, "a"), known.Why)
+	}
+}
+
+// An event that Lambda delivers again, once the release it announced is on its way, announces nothing.
+func TestAnnouncedTooLate(t *testing.T) {
+	s := newMemory().state(t, "")
+	begin(t, s, "r1", one(1))
+	finish(t, s, "r1", true)
+	announced := Deploy{Attempt: "a2", Release: "release r2", Snapshot: one(2), Announced: true, At: time.Unix(0, 0)}
+	again := func() {
+		t.Helper()
+		if _, err := s.Begin(t.Context(), "EDIST", announced); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again()
+	again()
+	begin(t, s, "r2", one(2))
+	again()
+	finish(t, s, "r2", true)
+	again()
+	if known := begin(t, s, "r3", one(3)); contents(known, "a") != "2" {
+		t.Errorf("the next one knows %q", contents(known, "a"))
+	}
+}
