@@ -42,6 +42,10 @@ func (b replies) handle(ctx context.Context, in middleware.DeserializeInput, nex
 	host := ""
 	if r, ok := in.Request.(*smithyhttp.Request); ok {
 		host = r.URL.Host
+		var err error
+		if in.Request, err = readable(r); err != nil {
+			return middleware.DeserializeOutput{}, middleware.Metadata{}, err
+		}
 	}
 	wait, operation := b.wait, awsmiddleware.GetServiceID(ctx)+" "+awsmiddleware.GetOperationName(ctx)
 	if operation == "Lambda Invoke" {
@@ -66,6 +70,16 @@ func (b replies) handle(ctx context.Context, in middleware.DeserializeInput, nex
 	w.phase(wait, "did not finish its answer")
 	response.Body = &reply{ReadCloser: response.Body, ctx: ctx, watch: w, left: size, most: size}
 	return out, metadata, nil
+}
+
+// readable has a request's body without WriteTo, which smithy-go answers with io.EOF once the reply has begun. Where
+// that is sooner than net/http has looked for the body's end, as with an endpoint on this machine, net/http takes
+// it for a failed write and closes the connection under the reply.
+func readable(r *smithyhttp.Request) (*smithyhttp.Request, error) {
+	if body, ok := r.GetStream().(io.ReadSeeker); ok {
+		return r.SetStream(struct{ io.ReadSeeker }{body})
+	}
+	return r, nil
 }
 
 // reply is a body that ends in an error where it is too long or takes too long.

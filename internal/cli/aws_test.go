@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // shell is an environment that has files of the AWS CLI and one endpoint, and knows nothing else of AWS.
@@ -324,3 +326,26 @@ func TestUserAgent(t *testing.T) {
 		t.Errorf("%q, %v", agent, err)
 	}
 }
+
+// See readable: a body with WriteTo loses answers of endpoints that are quick.
+func TestRequestsAreReadable(t *testing.T) {
+	asked := false
+	client := cloudformation.New(cloudformation.Options{
+		Region: "us-east-1", Credentials: aws.AnonymousCredentials{}, APIOptions: []func(*middleware.Stack) error{defaultReplies().bound},
+		HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(r.Body)
+			if _, ok := r.Body.(io.WriterTo); ok || err != nil || int64(len(body)) != r.ContentLength || !strings.Contains(string(body), "StackName=st") {
+				t.Errorf("WriteTo %v, %v, %d bytes announced, body %q", ok, err, r.ContentLength, body)
+			}
+			asked = true
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("<DescribeStackEventsResponse><DescribeStackEventsResult/></DescribeStackEventsResponse>"))}, nil
+		}),
+	})
+	if _, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: aws.String("st")}); err != nil || !asked {
+		t.Error(asked, err)
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
