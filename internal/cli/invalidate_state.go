@@ -25,6 +25,9 @@ func (forgetful) Begin(context.Context, string, store.Deploy) (store.Known, erro
 // Finish records nothing.
 func (forgetful) Finish(context.Context, string, string) (bool, error) { return true, nil }
 
+// Doubt has no history to doubt.
+func (forgetful) Doubt(context.Context, string, string, string) (bool, error) { return false, nil }
+
 // Plan gives none: the items are said each time.
 func (forgetful) Plan(context.Context, string, string) (plan.Plan, bool, error) {
 	return plan.Plan{}, false, nil
@@ -45,6 +48,9 @@ func (p paper) Begin(context.Context, string, store.Deploy) (store.Known, error)
 
 // Finish does nothing.
 func (paper) Finish(context.Context, string, string) (bool, error) { return true, nil }
+
+// Doubt has no history to doubt.
+func (paper) Doubt(context.Context, string, string, string) (bool, error) { return false, nil }
 
 // Plan gives none: a dry run has no attempt.
 func (paper) Plan(context.Context, string, string) (plan.Plan, bool, error) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/internal/viewer"
-	"github.com/unstale/unstale/invalidation"
 )
 
 // watch looks at the invalidation until it is completed. A look that fails for a passing reason is
@@ -155,17 +154,12 @@ func (r *run) remedy() string {
 	}
 	page := stale[0]
 	path, _, _ := strings.Cut(strings.TrimPrefix(page.URL, "https://"+r.verdict.Report.Domain), "?")
-	covered := r.verdict.Items == nil
-	for _, item := range r.verdict.Items {
-		one := invalidation.Item(item)
-		covered = covered || one.Tag() || one.Covers(invalidation.EncodePath(path))
-	}
 	switch {
 	case page.Status == 0:
 		return "check that the function can reach the internet, then retry the stage"
 	case page.Gone:
 		return fmt.Sprintf("check that the deploy removed %s, or set deletes to false in the target", path)
-	case !covered:
+	case !page.Covered(r.verdict.Items):
 		return fmt.Sprintf("add %s to the items: none of them covers it", path)
 	case page.Status >= 400:
 		return fmt.Sprintf("check that the origin has %s and that the distribution may read it", path)

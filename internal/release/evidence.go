@@ -109,12 +109,29 @@ func (r *Run) Conclude(ctx context.Context, v *purge.Verdict) (uri string) {
 			v.Notes = append(v.Notes, "the history changed meanwhile, so this release is not recorded as verified; the next plan covers what caches may hold")
 		}
 	}
+	r.doubt(ctx, v)
 	record := r.evidence(v, planned)
 	if err := r.State.Evidence(ctx, r.key(v.Progress), record); err != nil {
 		v.Notes = append(v.Notes, "no evidence is kept: "+err.Error())
 		return ""
 	}
 	return r.Record(v.Progress)
+}
+
+// doubt gives up what is known of the caches where viewers got what it cannot explain: somebody deployed past
+// the pipeline, or a function serves something else. Otherwise every other try would plan the same and fail.
+func (r *Run) doubt(ctx context.Context, v *purge.Verdict) {
+	pages := v.Report.Unexplained(v.Items)
+	if v.Failure == nil || len(pages) == 0 || r.at == "" || r.Items != nil {
+		return
+	}
+	why := fmt.Sprintf("viewers got at %s what no release that is known explains", pages[0].URL)
+	switch done, err := r.State.Doubt(ctx, r.at, r.Attempt, why); {
+	case err != nil:
+		v.Notes = append(v.Notes, "the next plan still relies on the history: "+err.Error())
+	case done:
+		v.Failure.Try = "the same again, and everything is purged: " + why
+	}
 }
 
 // Record names the evidence of a release that was concluded, maybe by an earlier process; "" without

@@ -262,3 +262,46 @@ func TestEvidenceHasNoRoomForSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Viewers who get what no known release explains cast doubt on the history, and the failure says what to do.
+func TestDoubt(t *testing.T) {
+	strange := viewer.Page{URL: "https://d1.cloudfront.net/b", Status: 200, XCache: "Hit from cloudfront", Compared: true}
+	covered := strange
+	covered.URL = "https://d1.cloudfront.net/a"
+	for _, tt := range []struct {
+		what  string
+		state *memory
+		page  viewer.Page
+		given []invalidation.Item
+		call  string // "" when there is no doubt
+		try   string
+		note  string
+	}{
+		{what: "unexplained", state: &memory{}, page: strange, call: "doubt EDIST job-1: viewers got at https://d1.cloudfront.net/b what", try: "the same again, and everything is purged"},
+		{what: "another run explains it", state: &memory{busy: true}, page: strange, call: "doubt EDIST job-1: ", try: "as before"},
+		{what: "it cannot be written", state: &memory{denied: "doubt"}, page: strange, call: "doubt EDIST job-1: ", try: "as before", note: "the next plan still relies on the history: "},
+		{what: "it was purged", state: &memory{}, page: covered, try: "as before"},
+		{what: "somebody chose the items", state: &memory{}, page: strange, given: []invalidation.Item{"/a"}, try: "as before"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			m := tt.state
+			m.known = known(files("a1", "b1"))
+			r := begun(m, nil, files("a2", "b1"), tt.given...)
+			planned(t, r, distribution("b"))
+			v := viewed(r)
+			v.Outcome, v.Progress.Stage, v.Items = purge.Failed, purge.Completed, []string{"/a"}
+			v.Report.Pages, v.Failure = []viewer.Page{tt.page}, &purge.Failure{Stage: purge.Completed, Err: errors.New("stale"), Try: "as before"}
+			r.Conclude(t.Context(), &v)
+			i := slices.IndexFunc(m.calls, func(c string) bool { return strings.HasPrefix(c, "doubt") })
+			if (i >= 0) != (tt.call != "") || i >= 0 && !strings.HasPrefix(m.calls[i], tt.call) {
+				t.Errorf("calls %q; want %q", m.calls, tt.call)
+			}
+			if !strings.HasPrefix(v.Failure.Try, tt.try) || (tt.note == "") != (len(v.Notes) == 0) || tt.note != "" && !strings.HasPrefix(v.Notes[0], tt.note) {
+				t.Errorf("try %q, notes %q", v.Failure.Try, v.Notes)
+			}
+			if text := string(m.evidence[record]); !strings.Contains(text, v.Failure.Try) {
+				t.Errorf("the evidence does not tell what to try: %s", text)
+			}
+		})
+	}
+}

@@ -45,6 +45,10 @@ func (m *memory) Finish(_ context.Context, of, attempt string) (bool, error) {
 	return !m.busy, m.call("finish", of+" "+attempt)
 }
 
+func (m *memory) Doubt(_ context.Context, of, attempt, why string) (bool, error) {
+	return !m.busy, m.call("doubt", of+" "+attempt+": "+why)
+}
+
 func (m *memory) Plan(_ context.Context, of, attempt string) (plan.Plan, bool, error) {
 	p, found := m.plans[of+" "+attempt]
 	return p, found, m.call("plan", of+" "+attempt)

@@ -25,6 +25,7 @@ import (
 type State interface {
 	Begin(ctx context.Context, site string, d store.Deploy) (store.Known, error)
 	Finish(ctx context.Context, site, attempt string) (bool, error)
+	Doubt(ctx context.Context, site, attempt, why string) (bool, error)
 	Plan(ctx context.Context, site, attempt string) (plan.Plan, bool, error)
 	KeepPlan(ctx context.Context, site, attempt string, known store.Known, p plan.Plan) (plan.Plan, error)
 	Evidence(ctx context.Context, key string, record any) error

@@ -290,6 +290,20 @@ func (m *model) finish(t *rapid.T) {
 	p.step = ""
 }
 
+// doubt is what a run does instead of finishing, when viewers got what nothing explains.
+func (m *model) doubt(t *rapid.T) {
+	p := m.pick(t, "purged")
+	if p == nil || rapid.IntRange(0, 3).Draw(t, "seldom") > 0 {
+		return
+	}
+	m.cut(t)
+	defer m.heal()
+	if _, err := m.state.Doubt(t.Context(), "EDIST", p.attempt, "doubt"); err != nil {
+		m.mustBeCut(t, err)
+	}
+	p.step = ""
+}
+
 // damage loses or breaks an object of the history.
 func (m *model) damage(t *rapid.T) {
 	var keys []string
@@ -326,7 +340,7 @@ func TestNothingThatCachesMayHoldIsForgotten(t *testing.T) {
 		}
 		m.state = m.memory.state(t, "")
 		// What makes a release go on is drawn more often than what begins another.
-		acts := []func(*rapid.T){m.deploy, m.announce, m.again, m.damage}
+		acts := []func(*rapid.T){m.deploy, m.announce, m.again, m.doubt, m.damage}
 		for range 3 {
 			acts = append(acts, m.begin, m.plan, m.purge, m.finish)
 		}

@@ -2,8 +2,11 @@ package viewer
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/unstale/unstale/invalidation"
 )
 
 // Page is what one URL served, at the last look: in the first coding that was not fresh, or in the last
@@ -83,6 +86,29 @@ func (r Report) Stale() []Page {
 		}
 	}
 	return append(answered, silent...)
+}
+
+// Unexplained are stale pages that came from a cache with something else than the release, and that none of the
+// items covers: whoever chose them did not know that caches held it.
+func (r Report) Unexplained(items []string) []Page {
+	return slices.DeleteFunc(r.Stale(), func(p Page) bool {
+		cached := p.Old || strings.HasPrefix(p.XCache, "Hit ")
+		return !cached || p.Status != http.StatusOK || !p.Compared || p.Matches || p.Covered(items)
+	})
+}
+
+// Covered reports whether one of the items covers the page; nil items are everything. Which pages have a tag is
+// not known here, so that a tag covers each.
+func (p Page) Covered(items []string) bool {
+	if items == nil {
+		return true
+	}
+	_, path, _ := strings.Cut(strings.TrimPrefix(p.URL, "https://"), "/")
+	path, _, _ = strings.Cut("/"+path, "?")
+	return slices.ContainsFunc(items, func(item string) bool {
+		one := invalidation.Item(item)
+		return one.Tag() || one.Covers(invalidation.EncodePath(path))
+	})
 }
 
 // Unanswered reports whether nothing that was looked at speaks against the release: every page that

@@ -63,3 +63,36 @@ func TestTheRecordOfAReportIsCompact(t *testing.T) {
 		t.Errorf("%d bytes, %v: %s", len(data), err, data[:2000])
 	}
 }
+
+// What an item covers was to be purged: that it is still there is the edge's matter. What no item covers, and yet
+// came from a cache with something else than the release, nobody knew of.
+func TestUnexplained(t *testing.T) {
+	hit := Page{URL: "https://d/a%20b?x=1", Status: 200, XCache: "Hit from cloudfront", Compared: true}
+	but := func(change func(*Page)) Page {
+		p := hit
+		change(&p)
+		return p
+	}
+	for _, tt := range []struct {
+		what  string
+		page  Page
+		items []string
+		want  bool
+	}{
+		{"nothing was purged", hit, []string{}, true},
+		{"something else was purged", hit, []string{"/a", "/b*"}, true},
+		{"a miss that is old", but(func(p *Page) { p.XCache, p.Old = "", true }), []string{}, true},
+		{"it was purged", hit, []string{"/a%20b*"}, false},
+		{"everything was purged", hit, nil, false},
+		{"a tag was purged", hit, []string{"#news"}, false},
+		{"it came from the origin", but(func(p *Page) { p.XCache = "Miss from cloudfront" }), []string{}, false},
+		{"it is the release's", but(func(p *Page) { p.Matches = true }), []string{}, false},
+		{"there was nothing to compare with", but(func(p *Page) { p.Compared = false }), []string{}, false},
+		{"an error page", but(func(p *Page) { p.Status = 503 }), []string{}, false},
+		{"fresh", but(func(p *Page) { p.Fresh = true }), []string{}, false},
+	} {
+		if got := (Report{Pages: []Page{tt.page}}).Unexplained(tt.items); (len(got) == 1) != tt.want {
+			t.Errorf("%s: %v", tt.what, got)
+		}
+	}
+}

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/plan"
 	"github.com/unstale/unstale/rehearsal/codepipeline"
@@ -127,6 +130,39 @@ func (w *world) planAlone(attempt string, release, verified site.Snapshot) plan.
 		w.Fatal(err)
 	}
 	return p
+}
+
+// Somebody deploys past the pipeline, and viewers load what nobody recorded. The next release does not change
+// that page, so its plan leaves it; viewers do not get the release, and the pipeline says so. It also learns:
+// the same again purges everything.
+func TestADeployPastThePipeline(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(site3("1", "1", "1"))
+	client := s3.NewFromConfig(w.Config(story.DeliveryAccount), func(o *s3.Options) { o.UsePathStyle = true })
+	_, err := client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(w.Outputs["SiteBucketName"]), Key: aws.String("index.html"), Body: strings.NewReader(`<!doctype html><main data-release="by hand">index.html</main>`),
+		ContentType: aws.String("text/html"), CacheControl: aws.String("public, max-age=0, s-maxage=31536000"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.invalidate("/index.html", "/")
+	if got := w.shows("/"); got != "by hand by hand by hand" {
+		t.Fatalf("viewers get %q; the story proves nothing", got)
+	}
+	execution := w.start(first, site3("1", "2", "1"))
+	status, says := w.end(first, execution)
+	if status != codepipeline.Failed || !strings.Contains(says, "viewers do not see the release") || !strings.Contains(says, "the same again, and everything is purged") {
+		t.Fatalf("%s: %s", status, says)
+	}
+	w.again(first, execution)
+	if status, says := w.end(first, execution); status != codepipeline.Succeeded {
+		t.Fatalf("the same again: %s: %s", status, says)
+	}
+	if got := w.created[len(w.created)-1]; got != "/*" {
+		t.Errorf("it purged %q", got)
+	}
+	w.sees(site3("1", "2", "1"))
 }
 
 // Two executions overlap: both record themselves before either is seen. The one that is seen last finds

@@ -161,6 +161,9 @@ func (s *State) Begin(context.Context, string, store.Deploy) (store.Known, error
 // Finish has nothing to do.
 func (s *State) Finish(context.Context, string, string) (bool, error) { return true, nil }
 
+// Doubt has no history to doubt.
+func (*State) Doubt(context.Context, string, string, string) (bool, error) { return false, nil }
+
 // Plan gives the plan that the run was begun with; false when there is none.
 func (s *State) Plan(context.Context, string, string) (plan.Plan, bool, error) {
 	p := s.Log.target(s.Index).Plan

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"testing"
+	"time"
+)
+
+// A history that is doubted says why, makes the next plan purge everything, and is whole again with it. Where
+// another run explains what viewers got, nothing is doubted.
+func TestDoubt(t *testing.T) {
+	for _, tt := range []struct {
+		what  string
+		other func(*testing.T, *State) // beside the run that doubts
+		want  bool
+	}{
+		{"nobody else", func(*testing.T, *State) {}, true},
+		{"another run has begun", func(t *testing.T, s *State) { begin(t, s, "r3", one(3)) }, false},
+		{"another run was verified", func(t *testing.T, s *State) {
+			begin(t, s, "r3", one(3))
+			finish(t, s, "r3", true)
+		}, false},
+		{"another is announced", func(t *testing.T, s *State) {
+			if _, err := s.Begin(t.Context(), "EDIST", Deploy{Attempt: "a3", Snapshot: one(3), Announced: true, At: time.Unix(0, 0)}); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			s := newMemory().state(t, "")
+			begin(t, s, "r1", one(1))
+			finish(t, s, "r1", true)
+			begin(t, s, "r2", one(2))
+			tt.other(t, s)
+			if done, err := s.Doubt(t.Context(), "EDIST", "r2", "viewers got x"); done != tt.want || err != nil {
+				t.Fatalf("doubt: %v, %v; want %v", done, err, tt.want)
+			}
+			known := begin(t, s, "r4", one(4))
+			if doubted := known.Why == "viewers got x"; doubted != tt.want || doubted != (len(known.Snapshots) == 0) {
+				t.Errorf("the next one knows %q, because %q", contents(known, "a"), known.Why)
+			}
+			if finish(t, s, "r4", true); !tt.want {
+				return
+			}
+			if known := begin(t, s, "r5", one(5)); contents(known, "a") != "4" || known.Why != "" {
+				t.Errorf("afterwards it knows %q, because %q", contents(known, "a"), known.Why)
+			}
+		})
+	}
+	s := newMemory().state(t, "")
+	if done, err := s.Doubt(t.Context(), "EDIST", "nobody", "why"); done || err != nil {
+		t.Errorf("an attempt that is not known doubts: %v, %v", done, err)
+	}
+}
