@@ -50,7 +50,7 @@ func loadConfigOr(ctx context.Context, profile, region, otherwise string) (aws.C
 	if err == nil {
 		return cfg, nil
 	}
-	named := fmt.Errorf("read profile %s: %w", cmp.Or(profile, "default"), err)
+	named := profileError(cmp.Or(profile, "default"), err)
 	var missing config.SharedConfigProfileNotExistError
 	if errors.As(err, &missing) {
 		return cfg, usage{withTry(named, "aws configure list-profiles")}

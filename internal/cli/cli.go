@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,11 +110,15 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	root := newRoot()
+	helped := helping(root)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(typed(ctx, args))
+	if err == nil {
+		err = helped()
+	}
 	err = cutOff(ctx, err)
 	if err == nil {
 		return exitDone
@@ -137,6 +142,22 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return exitSignal + int(i.signal)
 	}
 	return exitFailed
+}
+
+// helping has the help told whole: cobra forgets what its writing comes to. helped is that.
+func helping(root *cobra.Command) (helped func() error) {
+	var failure error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		var text bytes.Buffer
+		out := cmd.OutOrStdout()
+		cmd.SetOut(&text)
+		help(cmd, args)
+		if _, err := out.Write(text.Bytes()); err != nil {
+			failure = fmt.Errorf("print the help: %w", err)
+		}
+	})
+	return func() error { return failure }
 }
 
 // untilSignal is a context that the first signal cancels. From then on a signal kills, as by default.

@@ -91,3 +91,20 @@ func TestEveryErrorHasATry(t *testing.T) {
 		}
 	}
 }
+
+// Every verb that cannot print what it was asked for says so.
+func TestNothingIsToldToNobody(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	lines := []string{"", "--version", "version", "status", "status --json", "template delivery-assume", "help", "help deploy"}
+	for _, cmd := range newRoot().Commands() {
+		lines = append(lines, cmd.Name()+" --help")
+	}
+	for _, line := range lines {
+		var stderr bytes.Buffer
+		code := Main(t.Context(), strings.Fields(line), strings.NewReader(""), full{}, &stderr)
+		if code != exitFailed || !strings.Contains(stderr.String(), "full") {
+			t.Errorf("unstale %s: exit code %d\n%s", line, code, &stderr)
+		}
+	}
+}

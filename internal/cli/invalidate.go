@@ -49,7 +49,7 @@ type invalidateFlags struct {
 	previous         []string
 	wait, onFailure  string
 	noVerify, dryRun bool
-	verify           bool
+	verify           verifyFlag
 	attempt, resume  string
 	json, verbose    bool
 }
@@ -94,7 +94,7 @@ viewers still see the old release. Of several targets the first of 1, 4 and 3 co
 			if cmd.Flags().Changed("verify") && cmd.Flags().Changed("no-verify") {
 				return usage{withTry(errors.New("--verify and --no-verify exclude each other"), "one of them")}
 			}
-			i.noVerify = f.noVerify || !f.verify
+			i.noVerify, i.looks = f.noVerify || f.verify.off, f.verify.pages
 			return i.run(cmd.Context(), args)
 		},
 	}
@@ -104,7 +104,8 @@ viewers still see the old release. Of several targets the first of 1, 4 and 3 co
 	flags.StringVar(&f.artifact, "artifact", "", "another word for --site, which pipelines use")
 	flags.StringArrayVar(&f.previous, "previous", nil, "what caches may hold, oldest first, where the target keeps no state: a directory, a zip or a manifest (repeatable)")
 	flags.StringVar(&f.wait, "wait", "", "how long to wait for completion, such as 90s or 10m; or none (default: the target's, or 10m)")
-	flags.BoolVar(&f.verify, "verify", true, "look as a viewer once it is completed")
+	flags.Var(&f.verify, "verify", "look as a viewer once it is completed, as is done anyway; with =PATH,... at these pages too. A word after --verify is an item")
+	flags.Lookup("verify").NoOptDefVal = noValue
 	flags.BoolVar(&f.noVerify, "no-verify", false, "do not look")
 	flags.StringVar(&f.onFailure, "on-failure", "continue", "when a target fails: continue with the others, or stop before those that are not begun")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print the plans and stop")
@@ -123,6 +124,7 @@ type invalidator struct {
 
 	targets  []targetfile.Target
 	items    []invalidation.Item
+	looks    []string // pages to look at besides
 	deployed deployed
 	dir      runs.Dir
 }
@@ -133,7 +135,10 @@ func (i *invalidator) warn(text string) {
 
 func (i *invalidator) run(ctx context.Context, args []string) error {
 	started := time.Now()
-	if err := i.prepare(args); err != nil {
+	if err := i.prepare(ctx, args); err != nil {
+		return err
+	}
+	if err := i.verifying(); err != nil {
 		return err
 	}
 	wait, err := i.waiting()
@@ -146,7 +151,7 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 		}
 	}
 	w := &work{
-		deployed: i.deployed, items: i.items, attempt: i.attempt, dry: i.dryRun, started: started, warn: i.warn,
+		deployed: i.deployed, items: i.items, looks: i.looks, attempt: i.attempt, dir: i.dir, dry: i.dryRun, started: started, warn: i.warn,
 	}
 	f, err := i.fleet(wait)
 	if err != nil {
@@ -163,8 +168,8 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 	for n, t := range w.log.Run().Targets {
 		w.earlier[n] = t.Progress.ID
 	}
-	if blind(i.items) && !i.noVerify {
-		i.warn("which pages have a tag is not known, so none is looked at: completion is all that is waited for")
+	if w.blind() && !i.noVerify {
+		i.warn("which pages have a tag is not known, so none is looked at: completion is all that is waited for; --verify=PATH names some")
 	}
 	s := i.show(w)
 	f.Observe = s.event
@@ -184,14 +189,12 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 }
 
 // prepare reads everything that can be wrong before anything is done.
-func (i *invalidator) prepare(args []string) (err error) {
+func (i *invalidator) prepare(ctx context.Context, args []string) (err error) {
 	if i.onFailure != "continue" && i.onFailure != "stop" {
 		return usage{withTry(fmt.Errorf("--on-failure is %q", i.onFailure), "--on-failure continue, or --on-failure stop")}
 	}
-	if !i.dryRun {
-		if i.dir, err = runs.Default(os.Getenv); err != nil {
-			return withTry(err, "set XDG_STATE_HOME to a directory that lasts")
-		}
+	if i.dir, err = runs.Default(os.Getenv); err != nil && !i.dryRun { // whose forecast then counts no earlier run
+		return withTry(err, "set XDG_STATE_HOME to a directory that lasts")
 	}
 	if i.resume != "" {
 		return i.resumed(args)
@@ -204,6 +207,9 @@ func (i *invalidator) prepare(args []string) (err error) {
 		return usage{withTry(errors.New("--site and --artifact are two words for the same"), "one of them")}
 	}
 	i.site, i.items = cmp.Or(i.site, i.artifact), items
+	if err := mistakenForValue(ctx, len(items) > 1 || i.site != ""); err != nil {
+		return err
+	}
 	switch {
 	case len(items) > 0 && i.site != "":
 		return usage{withTry(fmt.Errorf("purge %s, or plan the release %s? both are given", items[0], i.site), "items, or --site")}
@@ -262,6 +268,9 @@ func (i *invalidator) resumed(args []string) error {
 		return withTry(err, "the same command again without --resume; it makes new invalidations")
 	}
 	i.attempt, i.items, i.site, i.previous = r.ID, r.Items, r.Site, r.Previous
+	if len(i.looks) == 0 && !i.noVerify {
+		i.looks = r.Looks
+	}
 	for _, t := range r.Targets {
 		t.Target.Profile, t.Target.Region = cmp.Or(i.profile, t.Target.Profile), cmp.Or(i.region, t.Target.Region)
 		i.targets = append(i.targets, t.Target)
@@ -289,7 +298,7 @@ func (i *invalidator) waiting() (time.Duration, error) {
 
 // begin writes the run down.
 func (i *invalidator) begin(started time.Time) (*runs.Log, error) {
-	r := runs.Run{ID: i.attempt, Started: started, Site: i.deployed.site, Previous: i.deployed.previous, Release: i.deployed.name, Items: i.items}
+	r := runs.Run{ID: i.attempt, Started: started, Site: i.deployed.site, Previous: i.deployed.previous, Release: i.deployed.name, Items: i.items, Looks: i.looks}
 	for _, t := range i.targets {
 		r.Targets = append(r.Targets, runs.Target{Name: t.Name, Target: t})
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +29,7 @@ type connection struct {
 	cfg    aws.Config
 	routes *ways.Routes
 	note   string // what the user should know of it
+	keys   keyring
 }
 
 // of is the connection of a target. Credentials are fetched once, so that no call waits for them and what
@@ -49,6 +49,21 @@ func (c *connections) of(ctx context.Context, t targetfile.Target) (*connection,
 	return open()
 }
 
+// advised is a target's next step, where it is about credentials in the words of whose they are. It opens
+// nothing: whoever has such an error was connected.
+func (c *connections) advised(t targetfile.Target, err error, try string) string {
+	c.mu.Lock()
+	open := c.all[identity{t.Profile, t.Region}]
+	c.mu.Unlock()
+	if open == nil || err == nil {
+		return try
+	}
+	if one, failed := open(); failed == nil {
+		return one.keys.advised(err, try)
+	}
+	return try
+}
+
 // slowCredentials is how long getting credentials may take: a process or a chain of roles may be asked.
 const slowCredentials = time.Minute
 
@@ -58,25 +73,21 @@ func connect(ctx context.Context, id identity) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, note := cmp.Or(id.profile, "default"), ""
+	note := ""
 	if cfg.Region == "" {
 		// Read again: the roles of a profile are assumed in the Region that is known by then.
 		if cfg, err = loadConfig(ctx, id.profile, id.region); err != nil {
 			return nil, err
 		}
-		note = fmt.Sprintf("profile %s has no region: %s is called, where CloudFront is; --region or AWS_REGION for another", name, globalRegion)
+		note = fmt.Sprintf("profile %s has no region: %s is called, where CloudFront is; --region or AWS_REGION for another", keyringOf(cfg, id.profile).begun, globalRegion)
 	}
+	keys := keyringOf(cfg, id.profile)
 	limited, cancel := context.WithTimeout(ctx, slowCredentials)
 	defer cancel()
 	if _, err := cfg.Credentials.Retrieve(limited); err != nil {
-		who := "aws sts get-caller-identity"
-		if id.profile != "" {
-			who += " --profile " + id.profile
-		}
-		e := gateway.Explain(err)
-		return nil, withTry(fmt.Errorf("get credentials of profile %s: %s", name, e.Message), "%s", who)
+		return nil, keys.refused(err)
 	}
-	return &connection{cfg, ways.New(cfg), note}, nil
+	return &connection{cfg, ways.New(cfg), note, keys}, nil
 }
 
 // profiles tells of a profile that is not there, which is a mistake in the command line or the targets file.

@@ -54,7 +54,8 @@ type invalidateTarget struct {
 	progress     purge.Progress // for the text
 	price        invalidation.Money
 	account      string
-	again        bool // the invalidation was there before this run: nothing is paid anew
+	again        bool   // the invalidation was there before this run: nothing is paid anew
+	shared       string // the target before this one whose invalidation it is too; "": it is its own
 }
 
 // invalidateCost is what it costs, in US dollars, as far as is known here: paths that others invalidated in
@@ -72,6 +73,7 @@ type accountCost struct {
 	MonthPaths int     `json:"monthPaths"` // of this month, this run's included
 	MonthPrice float64 `json:"monthPrice"`
 	KnownFrom  string  `json:"knownFrom"` // who counted the month's
+	earlier    int     // of MonthPaths, those that were asked for before
 }
 
 // document tells what came of the targets.
@@ -84,9 +86,12 @@ func (i *invalidator) document(w *work, results []fleet.Result, interruption err
 		d.Run = ""
 	}
 	for n, r := range results {
-		t := i.target(n, r)
+		t := i.target(n, r, w.advised(i.targets[n], r.Err, r.Try))
 		if t.again = w.again(n, r.Verdict.Progress); t.again {
 			t.Notes = append(t.Notes[:len(t.Notes):len(t.Notes)], fmt.Sprintf("invalidation %s was there before: it was found again, and nothing is paid anew", t.Invalidation))
+		}
+		if t.shared = shared(d.Targets, t, i.dryRun); t.shared != "" {
+			t.Notes = append(t.Notes[:len(t.Notes):len(t.Notes)], fmt.Sprintf("this is one invalidation with that of %s, and it is paid once", t.shared))
 		}
 		d.Targets = append(d.Targets, t)
 	}
@@ -107,12 +112,12 @@ func overall(results []fleet.Result) fleet.Outcome {
 	return fleet.Done
 }
 
-func (i *invalidator) target(n int, r fleet.Result) invalidateTarget {
+func (i *invalidator) target(n int, r fleet.Result, try string) invalidateTarget {
 	t, v := i.targets[n], r.Verdict
 	out := invalidateTarget{
 		Name: t.Name, Route: string(t.Route), Account: t.Account, Distribution: t.Distribution, Domain: v.Distribution.Domain,
 		Outcome: r.Outcome, Stage: v.Progress.Stage.Name(), Plan: v.Plan.Items, Invalidation: v.Progress.ID, Reference: v.Progress.Reference,
-		Items: v.Items, Completion: v.Took.Seconds(), Seconds: r.Took.Seconds(), Notes: v.Notes, Record: r.Record, Try: byHand.Replace(r.Try),
+		Items: v.Items, Completion: v.Took.Seconds(), Seconds: r.Took.Seconds(), Notes: v.Notes, Record: r.Record, Try: byHand.Replace(try),
 		Pages: v.Progress.Pages, Compared: v.Progress.Compared, POP: v.Progress.POP, Unseen: unseen(v.Report),
 		progress: v.Progress, price: v.Plan.Price, account: runs.Account(t),
 	}
@@ -160,6 +165,31 @@ func unseen(r viewer.Report) []string {
 	return all
 }
 
+// shared names the target whose invalidation another one's is, or would be: the same items of the same
+// distribution have the same reference, so CloudFront makes one of them.
+func shared(before []invalidateTarget, t invalidateTarget, dry bool) string {
+	if t.Distribution == "" {
+		return ""
+	}
+	for _, b := range before {
+		switch {
+		case b.Distribution != t.Distribution || b.Invalidation != t.Invalidation:
+		case t.Invalidation != "" || dry && len(t.Plan) > 0 && slices.Equal(asked(b.Plan), asked(t.Plan)):
+			return b.Name
+		}
+	}
+	return ""
+}
+
+// asked are a plan's items in the order that makes its reference.
+func asked(choices []plan.Choice) (items []invalidation.Item) {
+	for _, c := range choices {
+		items = append(items, c.Item)
+	}
+	slices.Sort(items)
+	return items
+}
+
 // paths is how many paths a target has to pay, or would have to.
 func (t invalidateTarget) paths(dry bool) int {
 	if dry {
@@ -184,6 +214,9 @@ func cost(targets []invalidateTarget, w *work) invalidateCost {
 			order = append(order, t.account)
 		}
 		n := t.paths(w.dry)
+		if t.shared != "" {
+			n = 0
+		}
 		if one.all += n; !t.again {
 			one.anew += n
 		}
@@ -200,7 +233,7 @@ func cost(targets []invalidateTarget, w *work) invalidateCost {
 		c.Price += price
 		c.Accounts = append(c.Accounts, accountCost{
 			Account: account, Paths: n.anew, Price: price, MonthPaths: n.anew + earlier,
-			MonthPrice: dollars(invalidation.Cost(n.anew+earlier, 0)), KnownFrom: before.by,
+			MonthPrice: dollars(invalidation.Cost(n.anew+earlier, 0)), KnownFrom: before.by, earlier: earlier,
 		})
 	}
 	return c
@@ -219,21 +252,27 @@ func (d invalidateDocument) err() error {
 		return nil
 	}
 	var first *invalidateTarget
-	n := 0
+	n, left := 0, 0
 	for i := range d.Targets {
 		t := &d.Targets[i]
-		if t.Outcome != d.Outcome && !(d.Outcome == fleet.Failed && t.Outcome == fleet.Skipped) {
+		switch {
+		case t.Outcome == d.Outcome:
+			n++
+		case d.Outcome == fleet.Failed && t.Outcome == fleet.Skipped:
+			left++
+		default:
 			continue
 		}
-		if n++; first == nil || first.Outcome == fleet.Skipped && t.Outcome == fleet.Failed {
+		if first == nil || first.Outcome == fleet.Skipped && t.Outcome == fleet.Failed {
 			first = t
 		}
 	}
-	return d.explain(first, n)
+	return d.explain(first, n, left)
 }
 
-// explain makes the error of the n targets that decide, of which one is told.
-func (d invalidateDocument) explain(first *invalidateTarget, n int) error {
+// explain makes the error of the n targets that decide and of those that were left for them, of which one is
+// told.
+func (d invalidateDocument) explain(first *invalidateTarget, n, left int) error {
 	of := ""
 	if len(d.Targets) > 1 {
 		of = fmt.Sprintf("%d of %d targets ", n, len(d.Targets))
@@ -254,7 +293,11 @@ func (d invalidateDocument) explain(first *invalidateTarget, n int) error {
 		return coded{withTry(errors.New(of+"completed, but viewers still see the old release: "+first.Error), "%s", try), exitStale}
 	}
 	if of != "" {
-		of += "failed; " + first.Name + ": "
+		of += "failed"
+		if left > 0 {
+			of += fmt.Sprintf(", %d %s not begun", left, were(left))
+		}
+		of += "; " + first.Name + ": "
 	}
 	try := first.Try
 	switch {
@@ -264,4 +307,11 @@ func (d invalidateDocument) explain(first *invalidateTarget, n int) error {
 		try = again
 	}
 	return withTry(errors.New(of+strings.TrimSpace(first.Error)), "%s", try)
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
 }

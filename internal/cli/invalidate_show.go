@@ -86,6 +86,10 @@ func stepText(e fleet.Event) string {
 		return words[r.Outcome] + ": " + r.Err.Error()
 	}
 	switch {
+	case e.Doing == fleet.Awaiting:
+		return "waiting for the origin to serve the release"
+	case e.Doing != "":
+		return ""
 	case p.Stage == purge.Created:
 		return fmt.Sprintf("created %s on %s, %s", p.ID, p.Distribution, plural.Of(p.Paths, "path"))
 	case p.Stage == purge.Completed && p.Spared():
@@ -106,7 +110,7 @@ var stepsDone = map[purge.Stage]int64{purge.Created: 1, purge.Completed: 2, purg
 
 // doing is what comes after a stage.
 var doing = map[purge.Stage]string{
-	purge.Planned: "creating", purge.Created: "completing", purge.Completed: "verifying", purge.Seen: "seen",
+	purge.Planned: "planning", purge.Created: "completing", purge.Completed: "verifying", purge.Seen: "seen",
 }
 
 // bars draws a bar for each target, or one for all where the terminal has not the room.
@@ -150,6 +154,8 @@ func (b *bars) event(e fleet.Event) {
 		b.says[at].Store(words[e.Result.Outcome])
 	case e.Result != nil:
 		b.says[at].Store(e.Target + " " + words[e.Result.Outcome])
+	case e.Doing != "":
+		b.says[at].Store(string(e.Doing))
 	default:
 		b.says[at].Store(doing[e.Progress.Stage])
 	}

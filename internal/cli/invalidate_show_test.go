@@ -17,6 +17,9 @@ func happenings() []fleet.Event {
 	completed, seen := made, made
 	completed.Stage, seen.Stage, seen.Pages, seen.POP = purge.Completed, purge.Seen, 3, "FRA56-P1"
 	return []fleet.Event{
+		{Index: 0, Target: "shop", Doing: fleet.Checking},
+		{Index: 0, Target: "shop", Doing: fleet.Awaiting},
+		{Index: 0, Target: "shop", Doing: fleet.Creating},
 		{Index: 0, Target: "shop", Progress: made},
 		{Index: 1, Target: "docs", Result: &fleet.Result{Outcome: fleet.Failed, Err: errors.New("no")}},
 		{Index: 0, Target: "shop", Progress: completed},
@@ -32,7 +35,7 @@ func TestLines(t *testing.T) {
 	for _, e := range happenings() {
 		l.event(e)
 	}
-	want := "shop: created I1 on E1, 2 paths\ndocs: failed: no\nshop: completed I1\nshop: seen from FRA56-P1, 3 pages\nown: nothing to purge\n"
+	want := "shop: waiting for the origin to serve the release\nshop: created I1 on E1, 2 paths\ndocs: failed: no\nshop: completed I1\nshop: seen from FRA56-P1, 3 pages\nown: nothing to purge\n"
 	if out.String() != want || l.broken() != nil {
 		t.Errorf("%q, %v", out.String(), l.broken())
 	}

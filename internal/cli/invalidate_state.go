@@ -38,8 +38,12 @@ func (forgetful) KeepPlan(_ context.Context, _, _ string, _ store.Known, p plan.
 	return p, nil
 }
 
-// paper is the state of a dry run of a target that has none: what the flags say is all there is.
-type paper struct{ previous []site.Snapshot }
+// paper is the state of a dry run of a target that has none: what the flags say is all there is, and what was
+// used is what this machine knows of.
+type paper struct {
+	previous []site.Snapshot
+	used     func(now time.Time) int
+}
 
 // Begin gives what caches may hold.
 func (p paper) Begin(context.Context, string, store.Deploy) (store.Known, error) {
@@ -65,8 +69,8 @@ func (paper) KeepPlan(_ context.Context, _, _ string, _ store.Known, p plan.Plan
 // Evidence keeps none.
 func (paper) Evidence(context.Context, string, any) error { return nil }
 
-// Used knows of nothing.
-func (paper) Used(context.Context, string, time.Time) (int, error) { return 0, nil }
+// Used counts the month's paths that this machine knows of.
+func (p paper) Used(_ context.Context, _ string, now time.Time) (int, error) { return p.used(now), nil }
 
 // URI names nothing.
 func (paper) URI(string) string { return "" }

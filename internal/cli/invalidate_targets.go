@@ -38,7 +38,7 @@ func (a *aim) flags(flags *pflag.FlagSet) {
 	flags.StringSliceVarP(&a.groups, "group", "g", nil, "the targets of a group (repeatable)")
 	flags.BoolVar(&a.all, "all", false, "all targets of the file")
 	flags.StringVar(&a.one.Distribution, "distribution", "", "ID of a distribution, without a targets file")
-	flags.StringVar(&a.domain, "domain", "", "domain of a distribution of your own account, in place of its ID")
+	flags.StringVar(&a.domain, "domain", "", "domain of a distribution of your own account, or a URL on it, in place of its ID")
 	flags.StringVar(&a.one.Role, "role-arn", "", "role to assume in the distribution's account (route assume)")
 	flags.StringVar(&a.one.ExternalID, "external-id", "", "what the role's trust policy asks for")
 	flags.StringVar(&a.one.Function, "function", "", "ARN of the invalidator's alias to invoke instead (route relay)")
@@ -106,6 +106,9 @@ func (a *aim) chosen(names []string) ([]targetfile.Target, error) {
 		if err := itemMeant(names, selection); err != nil {
 			return nil, err
 		}
+		if !a.all && len(names)+len(a.groups) == 0 {
+			return nil, usage{withTry(err, "%s", tryChoice(file))}
+		}
 		return nil, usage{withTry(err, "%s", selection.Try)}
 	}
 	return targets, err
@@ -123,7 +126,16 @@ func itemMeant(names []string, s *targetfile.SelectionError) error {
 
 // misnamed is the error of names where an item was meant; nil: they are targets, or something else is wrong.
 func (a *aim) misnamed(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if a.described() { // so no name is a target's
+		return noItem(names[0], "")
+	}
 	file, err := readTargets(a.config)
+	if errors.Is(err, targetfile.ErrNone) && !target.ValidDistribution(names[0]) {
+		return noItem(names[0], ", and there is no "+targetfile.Name+" with a target of that name")
+	}
 	if err != nil {
 		return nil // told where the targets are needed
 	}
@@ -132,6 +144,28 @@ func (a *aim) misnamed(names []string) error {
 		return itemMeant(names, selection)
 	}
 	return nil
+}
+
+// noItem is the error of a word that stands where an item should.
+func noItem(word, besides string) error {
+	return usage{withTry(fmt.Errorf("%q is no item: items begin with \"/\"%s", word, besides), "'/%s'", word)}
+}
+
+// tryChoice says with which flags targets are chosen, where none was.
+func tryChoice(file *targetfile.File) string {
+	const most = 10
+	var names []string
+	for _, t := range file.Targets[:min(len(file.Targets), most)] {
+		names = append(names, t.Name)
+	}
+	try := "name one or more of " + strings.Join(names, ", ")
+	if more := len(file.Targets) - len(names); more > 0 {
+		try += fmt.Sprintf(" and %d more", more)
+	}
+	if groups := file.Groups(); len(groups) > 0 {
+		try += "; or --group " + groups[0]
+	}
+	return try + "; or --all"
 }
 
 // readTargets finds and reads the targets file.
@@ -167,6 +201,7 @@ func readTargets(flag string) (*targetfile.File, error) {
 // single is the target that flags describe. A person who assumes a role of their own has no need of an
 // ExternalId: it is there for services that act for several customers.
 func (a *aim) single() ([]targetfile.Target, error) {
+	a.domain = hostOf(a.domain)
 	t := a.one
 	t.Name, t.Route = cmp.Or(t.Distribution, a.domain), target.SameAccount
 	switch {
@@ -196,6 +231,18 @@ func (a *aim) single() ([]targetfile.Target, error) {
 		return nil, usage{withTry(errors.New(flagged(fault.Text)), "unstale invalidate --help")}
 	}
 	return []targetfile.Target{{Target: t, Domain: a.domain}}, nil
+}
+
+// hostOf is the host of a URL, as people copy it from a browser; what is none stays what it is.
+func hostOf(domain string) string {
+	if _, rest, found := strings.Cut(domain, "://"); found {
+		domain = rest
+	}
+	host, _, _ := strings.Cut(domain, "/")
+	if name, port, found := strings.Cut(host, ":"); found && strings.Trim(port, "0123456789") == "" {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // flagged says of a target's fault which flag is meant.

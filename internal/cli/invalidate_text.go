@@ -9,6 +9,7 @@ import (
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/invalidation"
 )
 
 // mostItems is how many items of a plan are listed for each target.
@@ -120,8 +121,13 @@ func (p *printer) costs(c invalidateCost, dry bool) {
 	}
 	fmt.Fprintf(p, "%s%s, %s\n", verb, plural.Of(c.Paths, "path"), money(c.Price))
 	for _, a := range c.Accounts {
-		p.folded("month: ", "       ", fmt.Sprintf("%s in %s, %s, as far as %s know",
-			plural.Of(a.MonthPaths, "path"), accountName(a.Account), money(a.MonthPrice), or(a.KnownFrom, "runs on this machine")))
+		paths, price, then := a.MonthPaths, money(a.MonthPrice), ""
+		if dry { // what is only planned is not spent
+			paths, price = a.earlier, invalidation.Cost(a.earlier, 0)
+			then = fmt.Sprintf("; %s, %s, if it is done", plural.Of(a.MonthPaths, "path"), money(a.MonthPrice))
+		}
+		p.folded("month: ", "       ", fmt.Sprintf("%s in %s, %s, as far as %s know%s",
+			plural.Of(paths, "path"), accountName(a.Account), price, or(a.KnownFrom, "runs on this machine"), then))
 	}
 }
 

@@ -90,8 +90,10 @@ type work struct {
 	connections
 	deployed deployed
 	items    []invalidation.Item
+	looks    []string // pages to look at besides
 	attempt  string
 	log      *runs.Log
+	dir      runs.Dir // where earlier runs are
 	dry      bool
 	started  time.Time
 	warn     func(string)
@@ -113,7 +115,7 @@ func (w *work) tasks(targets []targetfile.Target) []fleet.Target {
 	w.used, w.told = map[string]months{}, map[string]bool{}
 	all := make([]fleet.Target, len(targets))
 	for i, t := range targets {
-		all[i] = fleet.Target{Name: t.Name, Account: runs.Account(t), Wait: t.Wait, Blind: blind(w.items), Open: func(ctx context.Context) (fleet.Work, error) {
+		all[i] = fleet.Target{Name: t.Name, Account: runs.Account(t), Wait: t.Wait, Blind: w.blind(), Open: func(ctx context.Context) (fleet.Work, error) {
 			return w.open(ctx, i, t)
 		}}
 	}
@@ -147,7 +149,7 @@ func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work
 	}
 	run := release.New(release.Release{
 		Target: planning(t), Name: w.deployed.name, Attempt: w.attempt, Snapshot: w.deployed.snapshot, Items: w.items,
-		Verify: t.Verify, Function: "unstale invalidate", State: state, Started: w.started,
+		Verify: slices.Concat(t.Verify, w.looks), Function: "unstale invalidate", State: state, Started: w.started,
 	})
 	w.count(ctx, t, state)
 	order := run.Order(time.Time{}, w.saved(i))
@@ -212,7 +214,7 @@ func (w *work) reword(o *purge.Order, t targetfile.Target) {
 		expected := o.Expect
 		o.Expect = func(ctx context.Context, d plan.Distribution) ([]viewer.Expectation, error) {
 			all, err := expected(ctx, d)
-			return purged(all, w.items), err
+			return purged(all, w.items, w.looks), err
 		}
 	}
 	if t.State.Bucket == "" {
@@ -230,12 +232,11 @@ const mostPages = 100
 
 // purged leaves out what no item covers, since that may well be older, and adds what the items name: a
 // page may be there or not, but none may be older than the purge.
-func purged(all []viewer.Expectation, items []invalidation.Item) []viewer.Expectation {
-	covered := func(path string) bool {
-		path, _, _ = strings.Cut(path, "?")
-		return slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() && i.Covers(path) })
-	}
-	kept := slices.DeleteFunc(slices.Clone(all), func(e viewer.Expectation) bool { return !covered(e.Path) })
+// Pages that were named to be looked at stay: where they are not covered a tag is said to.
+func purged(all []viewer.Expectation, items []invalidation.Item, looks []string) []viewer.Expectation {
+	kept := slices.DeleteFunc(slices.Clone(all), func(e viewer.Expectation) bool {
+		return !coveredBy(items, e.Path) && !slices.Contains(looks, e.Path)
+	})
 	for _, item := range items {
 		path := strings.TrimSuffix(string(item), "*")
 		known := slices.ContainsFunc(kept, func(e viewer.Expectation) bool { return e.Path == path })
@@ -256,16 +257,17 @@ func firstTag(items []invalidation.Item) invalidation.Item {
 	return ""
 }
 
-// blind reports whether nothing tells which pages items are about: only tags are named.
-func blind(items []invalidation.Item) bool {
-	return len(items) > 0 && !slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() })
+// blind reports whether nothing tells which pages items are about: only tags are named, and no pages to look at.
+func (w *work) blind() bool {
+	items := w.items
+	return len(items) > 0 && len(w.looks) == 0 && !slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() })
 }
 
 // state is what the run keeps and knows of a target: in the target's bucket, or on this machine.
 func (w *work) state(c *connection, i int, t targetfile.Target) (release.State, error) {
 	if t.State.Bucket == "" {
 		if w.log == nil {
-			return paper{w.deployed.known}, nil
+			return paper{w.deployed.known, func(now time.Time) int { return w.dir.Used(t, now) }}, nil
 		}
 		return &runs.State{Log: w.log, Index: i, Previous: w.deployed.known}, nil
 	}

@@ -202,7 +202,7 @@ func (l *looker) target(ctx context.Context, t targetfile.Target) statusTarget {
 	list, err := l.list(ctx, &t, &out)
 	out.Distribution = t.Distribution
 	if err != nil {
-		out.Error, out.Try = err.Error(), tryOf(err)
+		out.Error, out.Try = err.Error(), l.advised(t, err, tryOf(err))
 		return out
 	}
 	busy, limits := fleet.Busy(list), invalidation.DefaultLimits()
@@ -267,6 +267,7 @@ func (l *looker) local(t targetfile.Target, list []invalidation.Invalidation) []
 			if past.Target.Function != t.Function || p.ID == "" || known[p.ID] || t.Distribution != "" && p.Distribution != t.Distribution {
 				continue
 			}
+			known[p.ID] = true // two targets that are one distribution have one
 			one := invalidation.Invalidation{ID: p.ID, Distribution: p.Distribution, Reference: p.Reference, Status: invalidation.Completed, Created: p.Since()}
 			for _, item := range r.Items {
 				one.Items = append(one.Items, string(item))

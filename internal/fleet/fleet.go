@@ -71,8 +71,19 @@ type Event struct {
 	Index    int // of the target
 	Target   string
 	Progress purge.Progress // as it is now
+	Doing    Doing          // while there is no invalidation yet; "": what comes after the Progress
 	Result   *Result        // set with a target's last event
 }
+
+// Doing is what is done on the way to an invalidation.
+type Doing string
+
+// What is done.
+const (
+	Checking Doing = "checking the origin"    // whether it serves the release
+	Awaiting Doing = "waiting for the origin" // it did not serve the release when it was looked at
+	Creating Doing = "creating"               // the invalidation is asked for
+)
 
 // never is an Until that no purge reaches. Waiting ends with the context, so that a purge that is not
 // completed is handed over and not called failed.
@@ -197,6 +208,7 @@ func (r *running) purge(parent context.Context, i int, t Target, work Work, crea
 	defer timer.Stop()
 
 	paced := &gateway{Gateway: work.Gateway, lanes: r.lanes, account: t.Account, stopped: r.stopped}
+	paced.doing = func(d Doing) { r.observe(Event{Index: i, Target: t.Name, Progress: work.From, Doing: d}) }
 	saved := work.Order.Saved
 	work.Order.Until = r.Now().Add(never)
 	work.Order.Saved = func(p purge.Progress) {

@@ -17,9 +17,12 @@ type gateway struct {
 	lanes   *lanes
 	account string
 	stopped func() string
+	doing   func(Doing) // told what a call is for, where that changes; nil: nobody is
 
 	mu   sync.Mutex
 	last error // of the last call that failed
+	told Doing
+	seen bool // the origin was looked at, and there was an answer
 }
 
 // trouble is why the last call failed, nil when none did.
@@ -27,6 +30,24 @@ func (g *gateway) trouble() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.last
+}
+
+// tell says what is being done, once. Who looks at the origin again after an answer had not found the release
+// there.
+func (g *gateway) tell(d Doing) {
+	if g.doing == nil {
+		return
+	}
+	g.mu.Lock()
+	before := g.told
+	if d == Checking && g.seen {
+		d = Awaiting
+	}
+	g.told = d
+	g.mu.Unlock()
+	if d != before {
+		g.doing(d)
+	}
 }
 
 // pass makes a call in its lane.
@@ -49,6 +70,7 @@ func (g *gateway) Distribution(ctx context.Context) (plan.Distribution, error) {
 // Create asks for a batch. Once the request is on its way its answer is waited for, however impatient
 // the caller gets: the answer tells the invalidation's ID. Gateways bound their calls themselves.
 func (g *gateway) Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error) {
+	g.tell(Creating)
 	return pass(ctx, g, "create", func(ctx context.Context) (invalidation.Invalidation, error) {
 		if err := ctx.Err(); err != nil {
 			return invalidation.Invalidation{}, err
@@ -71,7 +93,14 @@ func (g *gateway) InProgress(ctx context.Context) ([]invalidation.Invalidation, 
 }
 
 func (g *gateway) Objects(ctx context.Context, origin plan.Origin, keys []string) ([]at.Stored, error) {
-	return pass(ctx, g, "objects", func(ctx context.Context) ([]at.Stored, error) { return g.Gateway.Objects(ctx, origin, keys) })
+	g.tell(Checking)
+	stored, err := pass(ctx, g, "objects", func(ctx context.Context) ([]at.Stored, error) { return g.Gateway.Objects(ctx, origin, keys) })
+	if err == nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.seen = true
+	}
+	return stored, err
 }
 
 // gatewayAdvice is the next step that a gateway's error names.

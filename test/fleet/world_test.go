@@ -185,7 +185,9 @@ func (w *world) environment(dir string) []string {
 			fmt.Sprintf("[owner]\naws_access_key_id = %s\naws_secret_access_key = %s\n", w.aws.Root(accountB).AccessKeyID, w.aws.Root(accountB).SecretAccessKey),
 		// A role of the owner's account that a person of the other account takes on by way of a profile.
 		"config": "[profile admin]\nrole_arn = arn:aws:iam::222222222222:role/admin\nsource_profile = default\n[profile owner]\nregion = eu-central-1\n" +
-			"[profile empty]\n[profile loop]\nrole_arn = arn:aws:iam::222222222222:role/admin\nsource_profile = loop2\n[profile loop2]\nrole_arn = arn:aws:iam::222222222222:role/admin\nsource_profile = loop\n",
+			"[profile empty]\n[profile loop]\nrole_arn = arn:aws:iam::222222222222:role/admin\nsource_profile = loop2\n[profile loop2]\nrole_arn = arn:aws:iam::222222222222:role/admin\nsource_profile = loop\n" +
+			"[profile sso]\nsso_session = s\nsso_account_id = 222222222222\nsso_role_name = admin\n[sso-session s]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n" +
+			"[profile stale]\naws_access_key_id = AKIAWRONG\naws_secret_access_key = wrong\n",
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(home, ".aws", name), []byte(text), 0o600); err != nil {

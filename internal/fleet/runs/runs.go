@@ -35,6 +35,7 @@ type Run struct {
 	Previous []string            `json:"previous,omitempty"`
 	Release  string              `json:"release,omitempty"` // its name
 	Items    []invalidation.Item `json:"items,omitempty"`
+	Looks    []string            `json:"looks,omitempty"` // pages to look at besides
 	Targets  []Target            `json:"targets"`
 }
 
@@ -184,7 +185,13 @@ func (d Dir) prune(now time.Time) {
 // use is what paths are counted by. CloudFront bills by months in UTC.
 type use struct{ account, month string }
 
-// uses counts the paths that runs asked for, but for those of one run.
+// Used counts the paths that runs asked for in the account of a target, in the month of a time.
+func (d Dir) Used(t targetfile.Target, now time.Time) int {
+	return d.uses("")[use{Account(t), month(now)}]
+}
+
+// uses counts the paths that runs asked for, but for those of one run. Two targets of a run that are one
+// distribution have one invalidation.
 func (d Dir) uses(except string) map[use]int {
 	used := map[use]int{}
 	all, _ := d.List()
@@ -192,8 +199,11 @@ func (d Dir) uses(except string) map[use]int {
 		if r.ID == except {
 			continue
 		}
+		counted := map[string]bool{}
 		for _, t := range r.Targets {
-			if t.Progress.ID != "" {
+			id := t.Progress.Distribution + " " + t.Progress.ID
+			if t.Progress.ID != "" && !counted[id] {
+				counted[id] = true
 				used[use{Account(t.Target), month(t.Progress.Since())}] += t.Progress.Paths
 			}
 		}
