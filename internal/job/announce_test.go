@@ -80,7 +80,7 @@ func TestAnnounceFails(t *testing.T) {
 				if tt.state != nil {
 					w.config.State = tt.state
 				}
-				if err := w.run(t, time.Minute, jobEvent(firstJob, `{"announce": true}`, "", tt.in)); err != nil {
+				if err := w.run(t, time.Minute, jobEvent(firstJob, `{"announce": true, "release": "exec-7"}`, "", tt.in)); err != nil {
 					t.Fatal(err)
 				}
 				if a := w.desk.last(); a.Failure != tt.kind || !strings.Contains(a.Message, tt.says) {
@@ -97,7 +97,7 @@ func TestAnnounceGoesOn(t *testing.T) {
 		d := &distribution{fail: map[string]error{"distribution": &gateway.Error{Code: "Throttling", Status: 400}}}
 		w, l := newWorld(t, one(d)), &ledger{}
 		w.config.State = l
-		if err := w.run(t, 10*time.Second, jobEvent(firstJob, `{"announce": true}`, "", 1)); err != nil {
+		if err := w.run(t, 10*time.Second, jobEvent(firstJob, `{"announce": true, "release": "exec-7"}`, "", 1)); err != nil {
 			t.Fatal(err)
 		}
 		token := w.desk.last().Token
@@ -105,7 +105,7 @@ func TestAnnounceGoesOn(t *testing.T) {
 			t.Fatalf("%+v, %v", w.desk.last(), l.deploys)
 		}
 		d.fail = nil
-		if err := w.run(t, 10*time.Second, jobEvent(secondJob, `{"announce": true}`, token, 1)); err != nil {
+		if err := w.run(t, 10*time.Second, jobEvent(secondJob, `{"announce": true, "release": "exec-7"}`, token, 1)); err != nil {
 			t.Fatal(err)
 		}
 		if a := w.desk.last(); a.Summary != "default: distribution E1 announced" || !strings.Contains(l.deploys[0], firstJob) {

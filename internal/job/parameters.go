@@ -73,8 +73,11 @@ func ParseParameters(text string) (Parameters, error) {
 			return Parameters{}, err
 		}
 	}
-	if p.Announce && (p.Items != nil || p.Verify != nil) {
+	switch {
+	case p.Announce && (p.Items != nil || p.Verify != nil):
 		return Parameters{}, refused("announce purges nothing and looks at nothing; leave out items and verify")
+	case p.Announce && p.Release == "":
+		return Parameters{}, refused(`announce needs release, by which the purge is known to be of the same: "#{codepipeline.PipelineExecutionId}"`)
 	}
 	return p, nil
 }

@@ -20,6 +20,8 @@ func TestParseParameters(t *testing.T) {
 		{" \n", Parameters{Wait: 10 * time.Minute}},
 		{"{}", Parameters{Wait: 10 * time.Minute}},
 		{`{"verify": []}`, Parameters{Wait: 10 * time.Minute, Verify: []string{}}},
+		{`{"announce": true, "release": "r"}`, Parameters{Wait: 10 * time.Minute, Release: "r", Announce: true}},
+		{`{"announce": false, "items": ["/a"]}`, Parameters{Wait: 10 * time.Minute, Items: []invalidation.Item{"/a"}}},
 		{`{"wait": "90s", "release": "4a1c-77"}`, Parameters{Wait: 90 * time.Second, Release: "4a1c-77"}},
 		{
 			`{"targets": ["shop", "blog"], "items": ["/index.html", "/docs/*", "#Product"], "wait": "23h", "verify": ["/about", "/a%20b?x=1"], "release": ""}`,
@@ -76,6 +78,7 @@ func TestParseParametersRefuses(t *testing.T) {
 		{`{"release": 7}`, "release is not a text"},
 		{`{"announce": "yes"}`, "announce is not true or false"},
 		{`{"announce": null}`, "announce is not true or false"},
+		{`{"announce": true}`, "announce needs release"},
 		{`{"announce": true, "items": ["/*"]}`, "leave out items and verify"},
 		{`{"announce": true, "verify": ["/"]}`, "leave out items and verify"},
 		{`{"release": "a\nb"}`, "printable"},

@@ -98,7 +98,11 @@ func (r *run) verify(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	if r.verdict.Items == nil && !r.verdict.Progress.Spared() {
+	switch {
+	case r.verdict.Items != nil:
+	case r.verdict.Progress.Spared():
+		r.verdict.Items = []string{}
+	default:
 		// Handed over after completion: only the report wants the items, so a failed look is no matter.
 		_ = r.look(ctx)
 	}

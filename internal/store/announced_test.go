@@ -25,8 +25,9 @@ func TestAnnounced(t *testing.T) {
 		{what: "no run, reverted", name: "two", content: 2, run: "three", deploys: 1, knows: "1 2"},
 		{what: "no run, replaced", name: "two", content: 2, run: "three", deploys: 3, knows: "3 2"},
 		{what: "no run, the same again", name: "two", content: 2, run: "three", deploys: 2, knows: "2 2"},
+		{what: "no run, replaced some hours later", name: "two", content: 2, after: stillAhead - time.Hour, run: "three", deploys: 3, knows: "3 2"},
 		{what: "no run, replaced a day later", name: "two", content: 2, after: stillAhead, run: "three", deploys: 3, knows: "3"},
-		{what: "releases have no names", content: 2, deploys: 2, knows: "2"},
+		{what: "releases have no names", content: 2, deploys: 3, knows: "3 2"},
 		{what: "all have the same name", name: "main", content: 2, run: "main", deploys: 3, knows: "3 2"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
@@ -94,11 +95,28 @@ func TestAnnouncedTooLate(t *testing.T) {
 	}
 	again()
 	again()
+	pending := func(want int) {
+		t.Helper()
+		x, _, err := s.index(t.Context(), "EDIST")
+		if err != nil || len(x.Pending) != want {
+			t.Errorf("%d are pending instead of %d: %v, %v", len(x.Pending), want, x.Pending, err)
+		}
+	}
+	pending(1)
 	begin(t, s, "r2", one(2))
+	pending(1)
 	again()
+	pending(1)
 	finish(t, s, "r2", true)
 	again()
-	if known := begin(t, s, "r3", one(3)); contents(known, "a") != "2" {
-		t.Errorf("the next one knows %q", contents(known, "a"))
+	pending(0)
+	// A stage that is retried as a whole announces the same release anew, and deploys it again.
+	announced.Attempt = "a2 again"
+	again()
+	pending(1)
+	begin(t, s, "r3", one(3)) // of another pipeline
+	finish(t, s, "r3", true)
+	if known := begin(t, s, "r4", one(4)); contents(known, "a") != "3 2" {
+		t.Errorf("after a retry the next one knows %q", contents(known, "a"))
 	}
 }

@@ -38,6 +38,8 @@ type Deployed struct {
 	At       time.Time `json:"at"`
 	// Announced says that it was recorded before it was deployed. Whether it was since is not known.
 	Announced bool `json:"announced,omitempty"`
+	// Announcement is the attempt that announced it before; "": there is none.
+	Announcement string `json:"announcement,omitempty"`
 }
 
 // Deploy is a release that is to be recorded.
@@ -66,7 +68,8 @@ type Known struct {
 	Left []site.Snapshot
 
 	base string   // attempt of the verified release; "" when there is none
-	knew []string // attempts that were pending before this one, and that it surely replaced
+	saw  []string // attempts that were pending, and that Snapshots cover
+	knew []string // those of them that were pending before this one, and that it surely replaced
 }
 
 // Begin records what a release leaves in the bucket, before its plan is made, and gives what caches may
@@ -94,14 +97,21 @@ func (s *State) Begin(ctx context.Context, of string, d Deploy) (Known, error) {
 		if mine.Manifest, err = s.keep(ctx, of, d.Release, left(d.Snapshot, known.Left, d.Deletes)); err != nil {
 			return Known{}, err
 		}
-		if d.Announced && slices.ContainsFunc(x.deployed(), func(o Deployed) bool { return !o.Announced && o.same(mine) }) {
-			return known, nil // an event that comes late: the deploy is over
+		if d.Announced && slices.ContainsFunc(x.deployed(), func(o Deployed) bool { return o.Announcement == d.Attempt }) {
+			return known, nil // an event that is delivered again: its deploy is over
 		}
-		// What was announced is this release, whose deploy is over, or which is announced anew.
-		x.Pending = slices.DeleteFunc(x.Pending, func(o Deployed) bool { return o.Announced && o.same(mine) })
+		x.Pending = slices.DeleteFunc(x.Pending, func(o Deployed) bool {
+			// What was announced is this release, whose deploy is over, or which is announced anew.
+			replaced := o.Announced && o.same(mine)
+			if replaced {
+				mine.Announcement = o.Attempt
+			}
+			return replaced
+		})
 		if x.Pending = append(x.Pending, mine); len(x.Pending) > maxPending {
 			x.Verified, x.Pending = nil, x.Pending[len(x.Pending)-maxPending:]
-			x.Lost = fmt.Sprintf("more than %d releases were not seen by viewers", maxPending)
+			x.Lost = fmt.Sprintf("more than %d releases are pending", maxPending)
+			known.base = ""
 		}
 		err = s.write(ctx, x, tag)
 		if errors.Is(err, errChanged) {
@@ -118,8 +128,9 @@ func (d Deployed) same(other Deployed) bool {
 }
 
 // left is what a bucket holds after a deploy: beneath what the release has lies what was there before.
-// Where the known snapshots have different things there, it depends on which was deployed last, and
-// pipelines that overlap need not record that in the order in which they deployed. Then nothing is like it.
+// Where the known snapshots have different things there, or some have nothing, it depends on which was
+// deployed last, or at all: pipelines that overlap need not record that in the order in which they deployed, and
+// what is announced need not be deployed. Then nothing is like it.
 func left(release site.Snapshot, known []site.Snapshot, deletes bool) site.Snapshot {
 	if release == nil || deletes || len(known) == 0 {
 		return release
@@ -129,7 +140,7 @@ func left(release site.Snapshot, known []site.Snapshot, deletes bool) site.Snaps
 		switch {
 		case row.New != nil:
 			all = append(all, *row.New)
-		case slices.ContainsFunc(row.Old, func(o *site.Object) bool { return o != nil && !o.Same(*row.Any()) }):
+		case slices.ContainsFunc(row.Old, func(o *site.Object) bool { return o == nil || !o.Same(*row.Any()) }):
 			all = append(all, site.Object{Key: row.Key, ETag: unlike})
 		default:
 			all = append(all, *row.Any())
@@ -202,7 +213,7 @@ func (s *State) Doubt(ctx context.Context, of, attempt, why string) (bool, error
 			return false, err
 		}
 		other := slices.ContainsFunc(x.Pending, func(d Deployed) bool {
-			return d.Attempt != attempt && !slices.Contains(plan.Knew, d.Attempt)
+			return d.Attempt != attempt && !slices.Contains(plan.Saw, d.Attempt)
 		})
 		if x.position(attempt) < 0 || x.base() != plan.Base || other {
 			return false, nil
@@ -227,6 +238,11 @@ func manifestKey(of, hash string) string { return "history/" + of + "/" + hash +
 // the bucket is.
 func (s *State) known(ctx context.Context, x index, mine Deploy) (Known, error) {
 	known := Known{base: x.base()}
+	for _, d := range x.Pending {
+		if d.Attempt != mine.Attempt {
+			known.saw = append(known.saw, d.Attempt)
+		}
+	}
 	for _, d := range x.Pending {
 		if d.Attempt == mine.Attempt {
 			break
@@ -260,8 +276,11 @@ func (s *State) known(ctx context.Context, x index, mine Deploy) (Known, error) 
 			known.knew = slices.DeleteFunc(known.knew, func(attempt string) bool { return x.Pending[x.position(attempt)].Manifest == hash })
 		}
 	}
-	if x.Verified != nil {
+	switch {
+	case x.Verified != nil:
 		known.Snapshots = known.Left
+	case len(known.Left) > 0 && !slices.ContainsFunc(x.Pending, func(d Deployed) bool { return !d.Announced && d.Attempt != mine.Attempt }):
+		known.Left = slices.Insert(known.Left, 0, site.Snapshot{}) // nobody need have deployed
 	}
 	return known, nil
 }

@@ -126,7 +126,8 @@ func TestWhatADeployLeaves(t *testing.T) {
 		{"nothing known", map[string]byte{"a": 1}, nil, false, "a1"},
 		{"beneath it", map[string]byte{"a": 1}, []map[string]byte{{"a": 2, "b": 3}}, false, "a1 b3"},
 		{"the deploy deletes", map[string]byte{"a": 1}, []map[string]byte{{"a": 2, "b": 3}}, true, "a1"},
-		{"agreed", map[string]byte{"a": 1}, []map[string]byte{{"b": 3}, {"b": 3}, {"c": 4}}, false, "a1 b3 c4"},
+		{"agreed", map[string]byte{"a": 1}, []map[string]byte{{"b": 3}, {"a": 2, "b": 3}}, false, "a1 b3"},
+		{"some have nothing", map[string]byte{"a": 1}, []map[string]byte{{"b": 3}, {"b": 3}, {"c": 4}}, false, "a1 b0? c0?"},
 		{"not agreed", map[string]byte{"a": 1}, []map[string]byte{{"b": 3}, {"b": 4}}, false, "a1 b0?"},
 	} {
 		var known []site.Snapshot

@@ -26,6 +26,7 @@ import (
 type kept struct {
 	Site string    `json:"site"`
 	Base string    `json:"base,omitempty"`
+	Saw  []string  `json:"saw,omitempty"`
 	Knew []string  `json:"knew,omitempty"`
 	Plan plan.Plan `json:"plan"`
 }
@@ -54,7 +55,7 @@ func (s *State) Plan(ctx context.Context, of, attempt string) (plan.Plan, bool, 
 // KeepPlan records the plan of an attempt with what it was made from, and gives the earlier one where
 // there is one.
 func (s *State) KeepPlan(ctx context.Context, of, attempt string, known Known, p plan.Plan) (plan.Plan, error) {
-	body, err := json.MarshalIndent(kept{of, known.base, known.knew, p}, "", "  ")
+	body, err := json.MarshalIndent(kept{of, known.base, known.saw, known.knew, p}, "", "  ")
 	if err != nil {
 		return plan.Plan{}, fmt.Errorf("write plan: %w", err)
 	}

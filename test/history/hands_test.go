@@ -26,12 +26,13 @@ func (w *world) setAfterDeploy(f func()) {
 
 const forbidden = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"lambda:InvokeFunction","Resource":"*"}}`
 
-// invoking gives the pipeline's role another policy on invoking functions; "" takes it away.
-func (w *world) invoking(policy string) {
-	err := w.World.Directory().UpdateRole("arn:aws:iam::"+story.PipelineAccount+":role/unstale-pipeline", func(r *accounts.Role) (err error) {
+// attach gives a role one more policy; "" takes it away.
+func (w *world) attach(role, account, policy string) {
+	err := w.World.Directory().UpdateRole("arn:aws:iam::"+account+":role/"+role, func(r *accounts.Role) (err error) {
+		const name = "by hand"
 		r.Inline = maps.Clone(r.Inline)
-		if delete(r.Inline, "invoking"); policy != "" {
-			r.Inline["invoking"], err = iam.Parse([]byte(policy))
+		if delete(r.Inline, name); policy != "" {
+			r.Inline[name], err = iam.Parse([]byte(policy))
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestAReleaseThatWasNeverPurgedIsReverted(t *testing.T) {
 			if tt.do != nil {
 				w.script.Add(faults.Rule{Service: "cloudfront", Operation: "CreateInvalidation", Do: tt.do})
 			} else {
-				w.setAfterDeploy(func() { w.invoking(forbidden) })
+				w.setAfterDeploy(func() { w.attach("unstale-pipeline", story.PipelineAccount, forbidden) })
 			}
 			execution := w.start(first, two)
 			status, says := w.end(first, execution)
@@ -85,7 +86,7 @@ func TestAReleaseThatWasNeverPurgedIsReverted(t *testing.T) {
 			}
 			w.script.Clear()
 			w.setAfterDeploy(nil)
-			w.invoking("")
+			w.attach("unstale-pipeline", story.PipelineAccount, "")
 			if got := w.shows("/about.html"); !strings.Contains(got, "2") {
 				t.Fatalf("no cache took release 2: %q; the story proves nothing", got)
 			}
@@ -130,6 +131,31 @@ func (w *world) planAlone(attempt string, release, verified site.Snapshot) plan.
 		w.Fatal(err)
 	}
 	return p
+}
+
+// A release with a file of its own is announced, and its deploy is refused. Whether caches, or the bucket, got to
+// hold that file is not known; the releases after it lack it and succeed, and when it comes back, what viewers
+// were told of it meanwhile is purged.
+func TestADeployThatIsRefused(t *testing.T) {
+	w := newWorld(t)
+	before := site3("1", "1", "1")
+	w.deliver(before)
+	more := maps.Clone(before)
+	more["assets/app-7d01be44.js"] = "2"
+	w.attach("unstale-deploy", story.DeliveryAccount, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:PutObject","Resource":"*"}}`)
+	if status, says := w.end(first, w.start(first, more)); status != codepipeline.Failed {
+		t.Fatalf("the release that is not deployed: %s: %s", status, says)
+	}
+	w.attach("unstale-deploy", story.DeliveryAccount, "")
+	for _, index := range []string{"2", "3"} {
+		w.deliver(site3(index, "1", "1"))
+		w.sees(site3(index, "1", "1"))
+	}
+	if got := w.shows("/assets/app-7d01be44.js"); strings.Contains(got, "2") {
+		t.Fatalf("viewers get %q of a file that was never deployed", got)
+	}
+	w.deliver(more)
+	w.sees(more)
 }
 
 // Somebody deploys past the pipeline, and viewers load what nobody recorded. The next release does not change
