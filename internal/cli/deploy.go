@@ -233,6 +233,8 @@ func lists(u *deploy.Unusable, f deployFlags) string {
 func makeRoom(t *deploy.Taken, f deployFlags) string {
 	const other = "another --name"
 	switch {
+	case t.By != "":
+		return fmt.Sprintf("%s; or unstale deploy --destroy with the same flags first, and then this again", other)
 	case t.Elsewhere:
 		return other
 	case t.Type == "AWS::S3::Bucket":

@@ -160,7 +160,7 @@ func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error 
 		for _, piece := range []struct{ where, what string }{
 			{"Add this action to your pipeline, before the deploying action in the same stage", outputs["AnnounceAction"]},
 			{"Add this action to your pipeline, after the deploying action in the same stage", outputs["Action"]},
-			{"And this statement to your pipeline's role", outputs["ActionPolicy"]},
+			{"And this policy to your pipeline's role", outputs["ActionPolicy"]},
 		} {
 			if piece.what == "" { // route states announces nothing
 				continue
@@ -169,7 +169,11 @@ func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error 
 				return err
 			}
 		}
-		return nil
+		order := ""
+		if outputs["AnnounceAction"] != "" {
+			order = "Give the deploying action a runOrder between those of the two (2), and in place of BUILD-OUTPUT\nwrite the artifact that it takes. "
+		}
+		return s.print("\n%sThen: unstale doctor --pipeline NAME, with the same profiles\n", order)
 	}
 	for _, o := range []struct{ name, text string }{
 		{"RepositoryCloneUrl", "push your site to"}, {"PipelineName", "pipeline"}, {"DistributionDomain", "the site is at https://"}, {"DistributionId", "distribution"},

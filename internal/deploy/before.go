@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,12 +45,17 @@ type Taken struct {
 	Account, Region, Stack string
 	LogicalID, Type, Name  string
 	Elsewhere              bool // it may be another account's
+	// By is another stack of the same name, which another route made and which is likely to have it; "": there is none.
+	By string
 }
 
 func (t *Taken) Error() string {
 	whose := "is there already"
-	if t.Elsewhere {
-		whose = "is there already, and may be another account's"
+	switch {
+	case t.By != "":
+		whose += ": stack " + t.By + ", of the same name by another route, is in use"
+	case t.Elsewhere:
+		whose += ", and may be another account's"
 	}
 	return fmt.Sprintf("account %s: stack %s would make %s, but %s %s %s", t.Account, t.Stack, t.LogicalID, word(t.Type), t.Name, whose)
 }
@@ -63,6 +69,9 @@ func word(kind string) string {
 
 // before looks at everything that would make a stack fail half way, before the first is made.
 func (d *Deployment) before(ctx context.Context, steps []templates.Step) error {
+	if err := d.checkParameters(ctx, steps); err != nil {
+		return err
+	}
 	if err := d.checkGiven(ctx); err != nil {
 		return err
 	}
@@ -186,10 +195,33 @@ func (d *Deployment) checkFree(ctx context.Context, step templates.Step) error {
 		case err != nil:
 			return fmt.Errorf("account %s: look for %s %s: %w", at.account, word(l.Type), l.Name, err)
 		case there:
-			return &l
+			l.By, err = d.otherRoute(ctx, at, step)
+			return cmp.Or(err, error(&l))
 		}
 	}
 	return nil
+}
+
+// otherRoute is a stack of this name in the same account that another route made; "" when there is none.
+func (d *Deployment) otherRoute(ctx context.Context, at *side, step templates.Step) (string, error) {
+	all, err := d.backwards()
+	if err != nil {
+		return "", err
+	}
+	for _, other := range all {
+		name := d.stackName(other.Template)
+		if d.sides[other.Side] != at || other.Template == step.Template || other.Template == BucketTemplate || other.Template == "pipeline-base" {
+			continue
+		}
+		st, err := at.look(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if st != nil && st.StackStatus != "DELETE_COMPLETE" && st.StackStatus != "REVIEW_IN_PROGRESS" && tag(st, nameTag) == d.options.Name {
+			return name, nil
+		}
+	}
+	return "", nil
 }
 
 // lasting are the resources with names of their own that a template keeps when its stack goes, as far as

@@ -78,10 +78,59 @@ func (d *Deployment) fill(ctx context.Context, r *request, at *side, step templa
 		case isPrevious:
 			r.previous = append(r.previous, name)
 		case w.Default != nil:
-		case d.options.OwnPipeline && w.MinLength == 0 && slices.Contains(ofOurPipeline, name):
+		case d.dispensable(name, w):
 			r.Parameters[name] = "" // no deploy role is made then
 		default:
 			return &MissingParameter{step.Template, name, w.Description}
+		}
+	}
+	return nil
+}
+
+// dispensable reports whether a parameter may be empty where nobody knows it.
+func (d *Deployment) dispensable(name string, w declared) bool {
+	return d.options.OwnPipeline && w.MinLength == 0 && slices.Contains(ofOurPipeline, name)
+}
+
+// checkParameters finds out, before anything is made, whether fill will lack a value that only people know.
+func (d *Deployment) checkParameters(ctx context.Context, steps []templates.Step) error {
+	known := d.predicted()
+	for _, step := range steps {
+		if step.Template == BucketTemplate {
+			continue
+		}
+		text, err := Template(step.Template)
+		if err != nil {
+			return err
+		}
+		var t struct{ Outputs map[string]json.RawMessage }
+		if err := json.Unmarshal(text, &t); err != nil {
+			return fmt.Errorf("read the template's outputs: %w", err)
+		}
+		wanted, err := readParameters(text)
+		if err != nil {
+			return err
+		}
+		st, err := d.sides[step.Side].look(ctx, d.stackName(step.Template))
+		if err != nil {
+			return err
+		}
+		own, has := maps.Clone(known), parametersOf(st)
+		if step.Template == "pipeline-job" {
+			maps.Copy(own, d.targets(own))
+		}
+		for _, name := range slices.Sorted(maps.Keys(wanted)) {
+			w := wanted[name]
+			_, given := d.options.Parameters[name]
+			_, found := own[name]
+			_, previous := has[name]
+			made := name == "ExternalId" || step.Function != "" && (name == "CodeBucket" || name == "CodeKey")
+			if !given && !found && !previous && !made && w.Default == nil && !d.dispensable(name, w) {
+				return fmt.Errorf("stack %s: %w", d.stackName(step.Template), &MissingParameter{step.Template, name, w.Description})
+			}
+		}
+		for name := range t.Outputs { // whose values are not known yet
+			known[name] = "of " + step.Template
 		}
 	}
 	return nil
