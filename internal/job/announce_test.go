@@ -23,9 +23,13 @@ type ledger struct {
 	release.State
 	deploys []string
 	fail    error
+	deaf    bool // hangs without hearing the context
 }
 
 func (l *ledger) Begin(_ context.Context, of string, d store.Deploy) (store.Known, error) {
+	if l.deaf {
+		time.Sleep(time.Hour)
+	}
 	l.deploys = append(l.deploys, fmt.Sprint(of, " ", d.Attempt, " ", d.Release, " ", d.Announced, " ", len(d.Snapshot)))
 	return store.Known{}, l.fail
 }
@@ -101,7 +105,7 @@ func TestAnnounceGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		token := w.desk.last().Token
-		if token == "" || len(l.deploys) > 0 {
+		if token == "" || len(l.deploys) > 0 || w.desk.last().Summary != "default: waiting to be announced" {
 			t.Fatalf("%+v, %v", w.desk.last(), l.deploys)
 		}
 		d.fail = nil

@@ -250,25 +250,37 @@ func TestTheJobIsAnsweredBeforeTheDeadline(t *testing.T) {
 
 // What never answers is not carried from token to token for ever.
 func TestHandingOverEndsWithWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, one(&distribution{deaf: true}))
-		token := ""
-		for n := 0; ; n++ {
-			if err := w.run(t, time.Minute, jobEvent(firstJob, `{"wait": "3m"}`, token, 0)); err != nil {
-				t.Fatal(err)
+	for verb, tt := range map[string]struct {
+		parameters string
+		d          *distribution
+		state      *ledger
+	}{
+		"purge":    {`{"wait": "3m"}`, &distribution{deaf: true}, nil},
+		"announce": {`{"wait": "3m", "announce": true, "release": "exec-7"}`, &distribution{}, &ledger{deaf: true}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, one(tt.d))
+			if tt.state != nil {
+				w.config.State = tt.state
 			}
-			if token = w.desk.last().Token; token == "" {
-				break
+			token := ""
+			for n := 0; ; n++ {
+				if err := w.run(t, time.Minute, jobEvent(firstJob, tt.parameters, token, 1)); err != nil {
+					t.Fatal(err)
+				}
+				if token = w.desk.last().Token; token == "" {
+					break
+				}
+				if n > 5 {
+					t.Fatal("never ends")
+				}
 			}
-			if n > 5 {
-				t.Fatal("never ends")
+			if a := w.desk.last(); a.Failure == "" || !strings.HasPrefix(a.Message, verb+": not finished") || !strings.Contains(a.Message, "raise wait") {
+				t.Errorf("%+v", a)
 			}
-		}
-		if a := w.desk.last(); a.Failure == "" || !strings.Contains(a.Message, "raise wait") {
-			t.Errorf("%+v", a)
-		}
-		time.Sleep(2 * time.Hour)
-	})
+			time.Sleep(2 * time.Hour)
+		})
+	}
 }
 
 func TestDelivery(t *testing.T) {

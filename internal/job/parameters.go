@@ -36,6 +36,14 @@ type Parameters struct {
 	Announce bool
 }
 
+// verb is what the job is to do, for people.
+func (p Parameters) verb() string {
+	if p.Announce {
+		return "announce"
+	}
+	return "purge"
+}
+
 // ParameterError says what is wrong with UserParameters.
 type ParameterError struct{ Reason string }
 

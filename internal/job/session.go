@@ -253,11 +253,11 @@ func (s *session) handOver() Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ready {
-		return s.refuse(s.log, errors.New("begin purge: the function's time was over before it began; raise its timeout"))
+		return s.refuse(s.log, errors.New("begin job: the function's time was over before it was read; raise its timeout"))
 	}
 	if s.Now().After(s.token.started.Add(s.params.Wait)) {
-		return s.refuse(s.log, fmt.Errorf("purge: not finished %s after it began, and not answering; raise wait or the function's timeout",
-			s.Now().Sub(s.token.started).Round(time.Second)))
+		return s.refuse(s.log, fmt.Errorf("%s: not finished %s after it began, and not answering; raise wait or the function's timeout",
+			s.params.verb(), s.Now().Sub(s.token.started).Round(time.Second)))
 	}
 	text, err := s.bind.seal(s.token)
 	if err != nil {
@@ -269,6 +269,10 @@ func (s *session) handOver() Answer {
 		percent += percentOf[p.Stage] / len(s.token.progress)
 		if i > 0 {
 			summary.WriteString("; ")
+		}
+		if s.params.Announce {
+			summary.WriteString(s.bind.targets[i] + ": waiting to be announced")
+			continue
 		}
 		v := purge.Verdict{Target: s.bind.targets[i], Outcome: purge.Unfinished, Progress: p}
 		if p.Stage == purge.Seen {

@@ -45,7 +45,7 @@ func (r *run) prepared(ctx context.Context) (plan.Distribution, error) {
 	if !d.Enabled {
 		return d, &Failure{
 			Stage: Planned,
-			Err:   fmt.Errorf("purge distribution %s: it is disabled, so no viewer can see the release", d.ID),
+			Err:   fmt.Errorf("look at distribution %s: it is disabled, so no viewer can see the release", d.ID),
 			Try:   "enable the distribution, or take it out of the targets",
 		}
 	}

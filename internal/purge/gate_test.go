@@ -102,6 +102,7 @@ func TestWhatExpiresIsWaitedOut(t *testing.T) {
 		{[]plan.Choice{{Item: "/a"}}, time.Minute, 30 * time.Second, true},
 		{nil, 20 * time.Second, 5 * time.Minute, false},
 		{nil, 0, 5 * time.Minute, false},
+		{nil, time.Minute, 30 * time.Second, false}, // handed over
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, e := &cloud{takes: 10 * time.Second}, fresh()
@@ -121,6 +122,9 @@ func TestWhatExpiresIsWaitedOut(t *testing.T) {
 			}
 			if took := time.Since(began); took < tt.wait || took > tt.wait+30*time.Second || len(e.asked) != 1 || v.Progress.Spared() == tt.created {
 				t.Errorf("%v after %v, %d looks: %v", tt.wait, took, len(e.asked), v)
+			}
+			if items := e.asked[0].Items; items == nil || len(items) != len(tt.items) {
+				t.Errorf("the viewer is told that %q were purged, not %v", items, tt.items)
 			}
 			if !tt.created && (c.paid > 0 || !strings.Contains(v.String(), "nothing to purge -> seen from")) {
 				t.Errorf("paid %d: %v", c.paid, v)

@@ -130,7 +130,7 @@ func (r *Run) doubt(ctx context.Context, v *purge.Verdict) {
 	case err != nil:
 		v.Notes = append(v.Notes, "the next plan still relies on the history: "+err.Error())
 	case done:
-		v.Failure.Try = "the same again, and everything is purged: " + why
+		v.Failure.Try = "retry the stage, or run the command anew, and everything is purged: " + why
 	}
 }
 

@@ -277,7 +277,7 @@ func TestDoubt(t *testing.T) {
 		try   string
 		note  string
 	}{
-		{what: "unexplained", state: &memory{}, page: strange, call: "doubt EDIST job-1: viewers got at https://d1.cloudfront.net/b what", try: "the same again, and everything is purged"},
+		{what: "unexplained", state: &memory{}, page: strange, call: "doubt EDIST job-1: viewers got at https://d1.cloudfront.net/b what", try: "retry the stage, or run the command anew, and everything is purged"},
 		{what: "another run explains it", state: &memory{busy: true}, page: strange, call: "doubt EDIST job-1: ", try: "as before"},
 		{what: "it cannot be written", state: &memory{denied: "doubt"}, page: strange, call: "doubt EDIST job-1: ", try: "as before", note: "the next plan still relies on the history: "},
 		{what: "it was purged", state: &memory{}, page: covered, try: "as before"},

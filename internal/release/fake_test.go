@@ -38,7 +38,7 @@ func (m *memory) call(name, about string) error {
 }
 
 func (m *memory) Begin(_ context.Context, of string, d store.Deploy) (store.Known, error) {
-	return m.known, m.call("begin", fmt.Sprint(of, " ", d.Attempt, " ", d.Deletes))
+	return m.known, m.call("begin", fmt.Sprint(of, " ", d.Attempt, " ", d.Deletes, " ", d.At.Sub(started)))
 }
 
 func (m *memory) Finish(_ context.Context, of, attempt string) (bool, error) {

@@ -118,7 +118,7 @@ func TestCallsOfTheState(t *testing.T) {
 	if _, err := o.Expect(t.Context(), distribution("b")); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(m.calls, "; "); got != "begin EDIST job-1 true; plan EDIST job-1; used 222222222222" {
+	if got := strings.Join(m.calls, "; "); got != "begin EDIST job-1 true 1m30s; plan EDIST job-1; used 222222222222" {
 		t.Errorf("calls: %s", got)
 	}
 }

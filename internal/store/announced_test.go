@@ -58,6 +58,32 @@ func TestAnnounced(t *testing.T) {
 	}
 }
 
+// Two runs are two, though their releases have the same content: only what was announced is replaced, and only
+// by a release of its name.
+func TestTwoRuns(t *testing.T) {
+	for _, first := range []Deploy{
+		{Attempt: "first", Release: "two"},                  // of a stage that is retried
+		{Attempt: "first", Announced: true},                 // somebody else's, for all that is known
+		{Attempt: "first", Release: "one", Announced: true}, // the content is the same again
+	} {
+		s := newMemory().state(t, "")
+		again := Deploy{Attempt: "again", Release: "two"}
+		if first.Release == "" {
+			again.Release = ""
+		}
+		for _, d := range []Deploy{first, again} {
+			d.Snapshot, d.At = one(2), time.Unix(0, 0)
+			if _, err := s.Begin(t.Context(), "EDIST", d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x, _, err := s.index(t.Context(), "EDIST")
+		if err != nil || x.position("first") != 0 || x.position("again") != 1 || x.Pending[1].Announcement != "" {
+			t.Errorf("%+v: %+v, %v", first, x, err)
+		}
+	}
+}
+
 // Why a history is lost is said until a release is verified, not only to the run that finds it out.
 func TestLostIsSaidToThePurge(t *testing.T) {
 	m := newMemory()

@@ -55,8 +55,26 @@ func TestDoubt(t *testing.T) {
 			}
 		})
 	}
-	s := newMemory().state(t, "")
-	if done, err := s.Doubt(t.Context(), "EDIST", "nobody", "why"); done || err != nil {
-		t.Errorf("an attempt that is not known doubts: %v, %v", done, err)
+}
+
+// Whoever the history does not know, or not any more, cannot doubt it.
+func TestDoubtOfAnother(t *testing.T) {
+	m := newMemory()
+	s := m.state(t, "")
+	doubt := func(what, attempt string) {
+		t.Helper()
+		before := string(m.objects[indexOf])
+		if done, err := s.Doubt(t.Context(), "EDIST", attempt, "why"); done || err != nil || string(m.objects[indexOf]) != before {
+			t.Errorf("%s: %v, %v", what, done, err)
+		}
 	}
+	doubt("an attempt that nobody knows", "nobody")
+	begin(t, s, "r1", one(1))
+	m.objects[indexOf] = []byte("{")
+	doubt("an attempt whose history is lost", "r1")
+	delete(m.objects, indexOf)
+	begin(t, s, "r2", one(2))
+	begin(t, s, "r3", one(3))
+	finish(t, s, "r2", true) // which the plan of r3 saw
+	doubt("an attempt whose plan was made from another verified release", "r3")
 }

@@ -167,67 +167,6 @@ func replaced(release, pending site.Snapshot, deletes bool) bool {
 // unlike is a fingerprint that no object has.
 const unlike = "?"
 
-// Finish makes an attempt's release the verified one, and forgets what its plan knew. It reports false
-// when it is not pending any more, or another one was verified meanwhile: then nothing is changed.
-func (s *State) Finish(ctx context.Context, of, attempt string) (bool, error) {
-	plan, planned, err := s.kept(ctx, of, attempt)
-	if err != nil || !planned {
-		return false, err
-	}
-	for range tries {
-		x, tag, err := s.index(ctx, of)
-		if err != nil {
-			return false, err
-		}
-		i := x.position(attempt)
-		switch {
-		case x.base() == attempt:
-			return true, nil
-		case i < 0 || x.base() != plan.Base:
-			return false, nil
-		}
-		mine := x.Pending[i]
-		x.Verified, x.Lost = &mine, ""
-		x.Pending = slices.DeleteFunc(x.Pending, func(d Deployed) bool {
-			return d.Attempt == attempt || slices.Contains(plan.Knew, d.Attempt)
-		})
-		err = s.write(ctx, x, tag)
-		if errors.Is(err, errChanged) {
-			continue
-		}
-		return err == nil, err
-	}
-	return false, s.fail("write", indexKey(of), errChanged)
-}
-
-// Doubt has the next plan purge everything, because viewers got instead of an attempt's release what nothing
-// that is known explains; why is for people. It does nothing, and reports false, where another run explains it.
-func (s *State) Doubt(ctx context.Context, of, attempt, why string) (bool, error) {
-	plan, planned, err := s.kept(ctx, of, attempt)
-	if err != nil || !planned {
-		return false, err
-	}
-	for range tries {
-		x, tag, err := s.index(ctx, of)
-		if err != nil {
-			return false, err
-		}
-		other := slices.ContainsFunc(x.Pending, func(d Deployed) bool {
-			return d.Attempt != attempt && !slices.Contains(plan.Saw, d.Attempt)
-		})
-		if x.position(attempt) < 0 || x.base() != plan.Base || other {
-			return false, nil
-		}
-		x.Verified, x.Lost = nil, why
-		err = s.write(ctx, x, tag)
-		if errors.Is(err, errChanged) {
-			continue
-		}
-		return err == nil, err
-	}
-	return false, s.fail("write", indexKey(of), errChanged)
-}
-
 // tries bounds how often an index is written that other runs write as well.
 const tries = 8
 

@@ -158,6 +158,23 @@ func TestChangedURLs(t *testing.T) {
 	}
 }
 
+// What a deploy left, or may have left, in the bucket is not promised: it may be there, or not, or be another
+// release's. Nobody says that it is the last one's.
+func TestWhatMayBeLeft(t *testing.T) {
+	index, old, new := object("index.html", 1), object("x.txt", 2), object("x.txt", 3)
+	for _, known := range [][]site.Snapshot{{{index}, {index, old}}, {{index, old}, {index}}, {{index, old}, {index, new}}} {
+		in := plan.Input{Distribution: behind(), Release: site.Snapshot{index}, Known: known}
+		for _, e := range Expect(in, nil, "r2")[2:] {
+			if e.Path != "/x.txt" || !e.MayFail || e.HasSum || e.Gone || len(e.Before) == 0 {
+				t.Errorf("%v: %+v", known, e)
+			}
+		}
+		if got := Expect(in, nil, "r2"); len(got) != 3 {
+			t.Errorf("%v: %v", known, paths(got))
+		}
+	}
+}
+
 // An entry point that changed is looked at once, and what it served before is known.
 func TestAChangedEntryPoint(t *testing.T) {
 	in := plan.Input{

@@ -147,9 +147,9 @@ func TestADeployThatIsRefused(t *testing.T) {
 		t.Fatalf("the release that is not deployed: %s: %s", status, says)
 	}
 	w.attach("unstale-deploy", story.DeliveryAccount, "")
-	for _, index := range []string{"2", "3"} {
-		w.deliver(site3(index, "1", "1"))
-		w.sees(site3(index, "1", "1"))
+	for _, one := range []map[string]string{site3("1", "3", "1"), site3("3", "1", "1")} {
+		w.deliver(one)
+		w.sees(one)
 	}
 	if got := w.shows("/assets/app-7d01be44.js"); strings.Contains(got, "2") {
 		t.Fatalf("viewers get %q of a file that was never deployed", got)
