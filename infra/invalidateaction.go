@@ -172,7 +172,7 @@ func (a InvalidateAction) Declaration(artifact string, runOrder int) *awscodepip
 }
 
 // Announcement is the action to run before the deploy, in the same stage: it records the release and tries the way to the
-// target, so that a release whose purge is never run is known to the next one, and what cannot be purged is not deployed. It
+// target, so that a release whose purge is never run is known to the next one, and nothing is deployed to what cannot be reached. It
 // is nil for [States], which keeps no history.
 func (a InvalidateAction) Announcement(artifact string, runOrder int) *awscodepipeline.CfnPipeline_ActionDeclarationProperty {
 	if a.run.announcement == nil {
