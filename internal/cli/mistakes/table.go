@@ -96,7 +96,7 @@ func border() []Mistake {
 		},
 		{
 			Name: "external-id", Summary: "the two accounts do not agree on the external ID",
-			Lesson: "The trust policy asks for an external ID and gets another one, which is as good as none. It is no secret: copy it from one account to the other. Step Functions always sends the state machine's ARN.",
+			Lesson: "The trust policy asks for an external ID and gets another one, which is as good as none. It is no secret: take it over from one account to the other, either into the trust policy, as below, or, where the trust policy has the right one, into ExternalId of the pipeline account's stack. Step Functions always sends the state machine's ARN.",
 			ways: []way{
 				{routes: routes("assume"), fails: atAnnounce, denied: "sts:AssumeRole", parameters: map[string]map[string]string{"pipeline-*": {"ExternalId": "not-the-one-agreed-on"}}},
 				{routes: routes("states"), fails: atPurge, denied: "sts:AssumeRole", edits: edits("delivery-*", trusting("PurgeRole", "MachineRoleAssumes", "StringEquals", "sts:ExternalId", "not-the-one-sent"))},

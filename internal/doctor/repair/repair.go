@@ -5,6 +5,7 @@ package repair
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,6 +28,8 @@ type Change struct {
 	To        string          `json:"to"`              // the ARN or name of what is changed
 	Layer     string          `json:"layer,omitempty"` // the kind of policy, e.g. "trust"; empty with Set
 	Statement json.RawMessage `json:"statement"`       // of a policy; with Set, the configuration
+	// Command does it where a policy cannot be pasted, for the AWS CLI with credentials of Account; else empty.
+	Command string `json:"command,omitempty"`
 }
 
 // Of are the changes that remedies ask for, those that they name as Also included. Remedies that differ in
@@ -49,7 +52,7 @@ func Of(remedies ...iam.Remedy) ([]Change, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write the missing statement: %w", err)
 		}
-		out = append(out, Change{Do: Add, Account: r.Account, To: r.To, Layer: string(r.Layer), Statement: raw})
+		out = append(out, Change{Do: Add, Account: r.Account, To: r.To, Layer: string(r.Layer), Statement: raw, Command: permission(r)})
 	}
 	return out, nil
 }
@@ -96,5 +99,29 @@ func (c Change) String() string {
 		b.Write(c.Statement)
 	}
 	b.WriteByte('\n')
+	if c.Command != "" {
+		fmt.Fprintf(&b, "with: %s\n", c.Command)
+	}
 	return b.String()
+}
+
+// permission is the command that adds a statement to the policy of a function, of one of its aliases or versions.
+// Lambda takes no policy as a whole. Source: Lambda API reference, AddPermission.
+func permission(r iam.Remedy) string {
+	parts := strings.Split(r.To, ":") // arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME, and a qualifier
+	s := r.Statement
+	if r.Layer != iam.LayerResource || len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" || s.Principal == nil ||
+		len(s.Action) != 1 || len(s.Condition) > 0 {
+		return ""
+	}
+	who := slices.Concat(s.Principal.AWS, s.Principal.Service)
+	if len(who) != 1 {
+		return ""
+	}
+	qualifier := ""
+	if len(parts) > 7 {
+		qualifier = " --qualifier " + parts[7]
+	}
+	return fmt.Sprintf("aws --region %s lambda add-permission --function-name %s%s --statement-id %s --action %s --principal %s",
+		parts[3], parts[6], qualifier, cmp.Or(s.Sid, "unstale"), s.Action[0], who[0])
 }

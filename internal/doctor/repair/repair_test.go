@@ -49,6 +49,44 @@ func TestOf(t *testing.T) {
 	}
 }
 
+func TestPermission(t *testing.T) {
+	const alias = "arn:aws:lambda:us-east-1:222222222222:function:inv:live"
+	role := func(change func(*iam.Remedy)) iam.Remedy {
+		r := remedy("222222222222", alias, iam.LayerResource, "lambda:InvokeFunction", alias)
+		r.Statement.Principal = &iam.Principals{AWS: []string{"arn:aws:iam::111111111111:role/job"}}
+		change(&r)
+		return r
+	}
+	const command = "aws --region us-east-1 lambda add-permission --function-name inv --qualifier live --statement-id unstale --action lambda:InvokeFunction --principal arn:aws:iam::111111111111:role/job"
+	for _, tt := range []struct {
+		what   string
+		change func(*iam.Remedy)
+		want   string
+	}{
+		{"an alias", func(*iam.Remedy) {}, command},
+		{"the function", func(r *iam.Remedy) { r.To = strings.TrimSuffix(r.To, ":live") }, strings.Replace(command, " --qualifier live", "", 1)},
+		{
+			"a service", func(r *iam.Remedy) {
+				r.Statement.Principal = &iam.Principals{Service: []string{"events.amazonaws.com"}}
+			},
+			strings.Replace(command, "arn:aws:iam::111111111111:role/job", "events.amazonaws.com", 1),
+		},
+		{"a name", func(r *iam.Remedy) { r.Statement.Sid = "mine" }, strings.Replace(command, "statement-id unstale", "statement-id mine", 1)},
+		{"a caller's policy", func(r *iam.Remedy) { r.Layer = iam.LayerIdentity }, ""},
+		{"a bucket", func(r *iam.Remedy) { r.To = "arn:aws:s3:::b" }, ""},
+		{"a condition", func(r *iam.Remedy) {
+			r.Statement.Condition = iam.Conditions{"StringEquals": {"aws:PrincipalOrgID": {"o-1"}}}
+		}, ""},
+		{"two callers", func(r *iam.Remedy) { r.Statement.Principal.Service = []string{"events.amazonaws.com"} }, ""},
+		{"nobody", func(r *iam.Remedy) { r.Statement.Principal = nil }, ""},
+	} {
+		changes, err := Of(role(tt.change))
+		if err != nil || len(changes) != 1 || changes[0].Command != tt.want || tt.want != "" && !strings.HasSuffix(changes[0].String(), "\nwith: "+tt.want+"\n") {
+			t.Errorf("%s: %v, %v", tt.what, changes, err)
+		}
+	}
+}
+
 func TestString(t *testing.T) {
 	for want, c := range map[string]Change{
 		"add in account 1, to the trust policy of r:\n{\n  \"a\": 1\n}\n":     {Do: Add, Account: "1", To: "r", Layer: "trust", Statement: json.RawMessage(`{"a":1}`)},
