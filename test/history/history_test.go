@@ -178,7 +178,7 @@ func TestADeployPastThePipeline(t *testing.T) {
 	}
 	execution := w.start(first, site3("1", "2", "1"))
 	status, says := w.end(first, execution)
-	if status != codepipeline.Failed || !strings.Contains(says, "viewers do not see the release") || !strings.Contains(says, "the same again, and everything is purged") {
+	if status != codepipeline.Failed || !strings.Contains(says, "viewers do not see the release") || !strings.Contains(says, "and everything is purged") {
 		t.Fatalf("%s: %s", status, says)
 	}
 	w.again(first, execution)

@@ -36,11 +36,11 @@ func openParameters(name string, text []byte) []byte {
 }
 
 // honest is what the template's own Announce action is given.
-const honest = `{"targets":["site"],"announce":true}`
+const honest = `{"targets":["site"],"release":"1","announce":true}`
 
 // announcing asks for the same, before the deploy.
 func announcing(parameters string) string {
-	return strings.TrimSuffix(parameters, "}") + `,"announce":true}`
+	return strings.TrimSuffix(parameters, "}") + `,"release":"1","announce":true}`
 }
 
 // run takes a release through the pipeline with these parameters of its actions.
