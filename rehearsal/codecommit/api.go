@@ -41,13 +41,14 @@ type branchInput struct {
 	Branch     string `json:"branchName"`
 }
 
-// ServeHTTP speaks AWS JSON 1.1: GetRepository, ListRepositories, GetBranch, CreateRepository.
+// ServeHTTP speaks AWS JSON 1.1 (X-Amz-Target: CodeCommit_20150413.*).
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	awsjson.Handler{Prefix: "CodeCommit_20150413", Operations: map[string]awsjson.Operation{
 		"GetRepository":    awsjson.Op(s.getRepository),
 		"ListRepositories": awsjson.Op(s.listRepositories),
 		"GetBranch":        awsjson.Op(s.getBranch),
 		"CreateRepository": awsjson.Op(s.createRepository),
+		"DeleteRepository": awsjson.Op(s.deleteRepository),
 	}}.ServeHTTP(w, r)
 }
 
@@ -57,6 +58,24 @@ func (s *Service) createRepository(ctx context.Context, c front.Call, in named) 
 		return nil, err
 	}
 	return map[string]any{"repositoryMetadata": m}, nil
+}
+
+func (s *Service) deleteRepository(_ context.Context, c front.Call, in struct {
+	Name string `json:"repositoryName"`
+},
+) (any, error) {
+	switch {
+	case in.Name == "":
+		return nil, wire.Errorf(400, "RepositoryNameRequiredException", "A repository name is required.")
+	case !validName(in.Name):
+		return nil, badName(in.Name)
+	}
+	out := map[string]any{}
+	id, err := s.Delete(c.Caller, arnOf(c.Region, c.Caller.Account, in.Name))
+	if id != "" {
+		out["repositoryId"] = id
+	}
+	return out, err
 }
 
 func (s *Service) getRepository(ctx context.Context, c front.Call, in struct {
@@ -133,7 +152,8 @@ func (s *Service) ResourceTypes() []templates.Type {
 		},
 		Update: s.update,
 		Delete: func(_ context.Context, e templates.Existing) error {
-			return s.Delete(e.Caller, e.Resource.Attributes["Arn"])
+			_, err := s.Delete(e.Caller, e.Resource.Attributes["Arn"])
+			return err
 		},
 	}}
 }

@@ -107,12 +107,20 @@ func validName(name string) bool {
 	return nameRule.MatchString(name) && strings.Trim(name, ".") != "" && !strings.HasSuffix(name, ".git")
 }
 
+func badName(name string) error {
+	return wire.Errorf(400, "InvalidRepositoryNameException", "The repository name %q is not valid.", name)
+}
+
+func arnOf(region, account, name string) string {
+	return fmt.Sprintf("arn:aws:codecommit:%s:%s:%s", region, account, name)
+}
+
 // Create makes an empty repository as the caller.
 func (s *Service) Create(ctx context.Context, caller accounts.Caller, region, name, description string) (Metadata, error) {
 	if !validName(name) {
-		return Metadata{}, wire.Errorf(400, "InvalidRepositoryNameException", "The repository name %q is not valid.", name)
+		return Metadata{}, badName(name)
 	}
-	arn := fmt.Sprintf("arn:aws:codecommit:%s:%s:%s", region, caller.Account, name)
+	arn := arnOf(region, caller.Account, name)
 	if err := s.authorize(caller, "CreateRepository", arn); err != nil {
 		return Metadata{}, err
 	}
@@ -150,27 +158,28 @@ func (s *Service) Describe(caller accounts.Caller, arn, description string) erro
 	return nil
 }
 
-// Delete removes a repository as the caller; one that is gone is no error.
-func (s *Service) Delete(caller accounts.Caller, arn string) error {
+// Delete removes a repository as the caller and returns its ID. One that is gone is no error and has none
+// (API Reference, DeleteRepository).
+func (s *Service) Delete(caller accounts.Caller, arn string) (id string, err error) {
 	if err := s.authorize(caller, "DeleteRepository", arn); err != nil {
-		return err
+		return "", err
 	}
 	s.mu.Lock()
 	r := s.repos[arn]
 	delete(s.repos, arn)
 	s.mu.Unlock()
 	if r == nil {
-		return nil
+		return "", nil
 	}
 	if err := os.RemoveAll(r.dir); err != nil {
-		return fmt.Errorf("delete repository %s: %w", r.Name, err)
+		return "", fmt.Errorf("delete repository %s: %w", r.Name, err)
 	}
-	return nil
+	return r.ID, nil
 }
 
 // find is the repository of an account by name, once action on it is allowed.
 func (s *Service) find(caller accounts.Caller, region, name string, actions ...string) (*repository, error) {
-	arn := fmt.Sprintf("arn:aws:codecommit:%s:%s:%s", region, caller.Account, name)
+	arn := arnOf(region, caller.Account, name)
 	for _, action := range actions {
 		if err := s.authorize(caller, action, arn); err != nil {
 			return nil, err

@@ -14,6 +14,9 @@ import (
 // ServeHTTP speaks AWS JSON 1.1 (X-Amz-Target: CodePipeline_20150709.*).
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	awsjson.Handler{Prefix: "CodePipeline_20150709", Operations: map[string]awsjson.Operation{
+		"CreatePipeline":         awsjson.Op(s.apiCreate),
+		"UpdatePipeline":         awsjson.Op(s.apiUpdate),
+		"DeletePipeline":         awsjson.Op(s.apiDelete),
 		"StartPipelineExecution": awsjson.Op(s.apiStart),
 		"StopPipelineExecution":  awsjson.Op(s.apiStop),
 		"RetryStageExecution":    awsjson.Op(s.apiRetry),

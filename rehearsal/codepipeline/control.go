@@ -87,8 +87,7 @@ func (s *Service) StopExecution(caller accounts.Caller, region, name, executionI
 	}
 	e.stop = &stopRequest{abandon, reason}
 	e.status, e.summary, e.updated = Stopping, reason, s.Clock.Now()
-	waiting, cancel := e.waiting, e.cancel
-	e.waiting = nil
+	waiting, cancel := p.withdraw(e), e.cancel
 	s.mu.Unlock()
 	s.tell("ExecutionStateChange", e.change(Stopping, reason))
 	if waiting != nil {

@@ -76,31 +76,31 @@ func (r *runner) advance(from int, keep []string) {
 		s.setStage(e, e.stages[i], status)
 		r.leave(e.stages[i].name)
 		if status != Succeeded {
-			s.set(e, status, r.reason())
+			early, why := r.early()
+			if early != status { // it had failed before
+				why = ""
+			}
+			s.set(e, status, why)
 			return
 		}
 	}
 	s.set(e, Succeeded, "")
 }
 
-// reason is what the person who stopped the execution gave as one.
-func (r *runner) reason() string {
+func (r *runner) early() (status, summary string) {
 	r.service.mu.Lock()
 	defer r.service.mu.Unlock()
-	if stop := r.execution.stop; stop != nil {
-		return stop.reason
-	}
-	return ""
+	return r.execution.early()
 }
 
-// enter returns once e is in the stage; false when it was superseded or stopped before.
+// enter returns once e is in the stage; false when it was superseded, stopped or cancelled before.
 func (r *runner) enter(stage string) bool {
 	s, e := r.service, r.execution
 	wait := newPromise(s.Clock)
 	s.mu.Lock()
-	if e.stop != nil || e.ctx.Err() != nil {
+	if status, why := e.early(); status != "" {
 		s.mu.Unlock()
-		s.set(e, Stopped, r.reason())
+		s.set(e, status, why)
 		return false
 	}
 	in, loser := e.pipeline.gate(stage).enter(e, wait)
@@ -126,8 +126,9 @@ func (r *runner) enter(stage string) bool {
 	default:
 		s.mu.Lock()
 		e.pipeline.gate(stage).forget(e)
+		status, why := e.early()
 		s.mu.Unlock()
-		s.set(e, Stopped, r.reason())
+		s.set(e, status, why)
 	}
 	return false
 }
@@ -156,23 +157,15 @@ func (r *runner) stage(i int, keep []string) string {
 	s.setStage(e, st, InProgress)
 	for _, group := range e.declared.Stages[i].groups() {
 		group = slices.DeleteFunc(group, func(a Action) bool { return slices.Contains(keep, a.Name) })
-		if len(group) > 0 && !r.group(st, group) {
-			if r.stopping() {
-				return Stopped
-			}
-			return Failed
+		failed := len(group) > 0 && !r.group(st, group)
+		if status, _ := r.early(); status != "" {
+			return status
 		}
-		if r.stopping() {
-			return Stopped
+		if failed {
+			return Failed
 		}
 	}
 	return Succeeded
-}
-
-func (r *runner) stopping() bool {
-	r.service.mu.Lock()
-	defer r.service.mu.Unlock()
-	return r.execution.stop != nil || r.execution.ctx.Err() != nil
 }
 
 // group runs actions in parallel; true when all succeeded.

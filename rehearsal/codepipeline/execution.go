@@ -17,6 +17,7 @@ const (
 	Stopping   = "Stopping"
 	Stopped    = "Stopped"
 	Superseded = "Superseded" // executions only
+	Cancelled  = "Cancelled"  // executions and stages: the pipeline was changed meanwhile
 	Abandoned  = "Abandoned"  // actions only
 )
 
@@ -27,7 +28,7 @@ type Trigger struct{ Type, Detail string }
 type Execution struct {
 	ID, Pipeline   string
 	Status         string
-	Summary        string // why, when it was superseded or stopped
+	Summary        string // why, when it was superseded, stopped or cancelled
 	Trigger        Trigger
 	Start, Updated time.Time // rehearsal time
 	Stages         []StageState
@@ -82,6 +83,7 @@ type execution struct {
 	sources   []revision
 	waiting   *promise // of a stage; nil when it is not waiting
 	stop      *stopRequest
+	outdated  bool            // the pipeline was changed while it was under way
 	ctx       context.Context // of its actions; ends with Close or when it is abandoned
 	cancel    context.CancelFunc
 }
@@ -150,6 +152,47 @@ func (e *execution) snapshot() Execution {
 
 // ended says that nothing more will happen to the execution by itself.
 func (e *execution) ended() bool { return !slices.Contains([]string{InProgress, Stopping}, e.status) }
+
+// early is how the execution ends before its last action, and why; "" while it goes on. The caller holds mu.
+func (e *execution) early() (status, summary string) {
+	switch {
+	case e.stop != nil:
+		return Stopped, e.stop.reason
+	case e.ctx.Err() != nil:
+		return Stopped, ""
+	case e.outdated:
+		return Cancelled, "The pipeline's definition was updated before the pipeline execution could be completed."
+	}
+	return "", ""
+}
+
+// outdate ends what is under way of a pipeline that changes: the actions that run are completed, and the
+// stage and the execution cancelled then. It returns promises to keep without the lock, which the caller
+// holds. Source: User Guide, "Edit a pipeline"; API Reference, PipelineExecution, status Cancelled (H; that
+// the stage is called so too, and not Failed, is M).
+func (p *pipeline) outdate() (waiting []*promise) {
+	for _, e := range p.executions {
+		if e.ended() {
+			continue
+		}
+		e.outdated = true
+		if w := p.withdraw(e); w != nil {
+			waiting = append(waiting, w)
+		}
+	}
+	return waiting
+}
+
+// withdraw takes an execution out of the line before a stage; nil when it stands in none. The caller
+// holds mu, and keeps the promise without it.
+func (p *pipeline) withdraw(e *execution) *promise {
+	for _, g := range p.gates {
+		g.forget(e)
+	}
+	w := e.waiting
+	e.waiting = nil
+	return w
+}
 
 // set changes an execution's state and tells it.
 func (s *Service) set(e *execution, status, summary string) {

@@ -31,7 +31,7 @@ func (g *gate) leave() (next *promise) {
 	return next
 }
 
-// forget removes a waiting execution that was stopped.
+// forget removes a waiting execution that was stopped or cancelled.
 func (g *gate) forget(e *execution) {
 	if g.waiting == e {
 		g.waiting = nil

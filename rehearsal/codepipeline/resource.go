@@ -44,7 +44,7 @@ func (s *Service) put(ctx context.Context, r templates.Request, action, old stri
 	}
 	d := Declaration{
 		Name: cmp.Or(in.Name, old, r.Stack+"-"+r.LogicalID), RoleARN: in.RoleARN, ArtifactStore: in.ArtifactStore, Stages: in.Stages,
-		ExecutionMode: cmp.Or(in.ExecutionMode, "SUPERSEDED"), PipelineType: cmp.Or(in.PipelineType, "V1"),
+		ExecutionMode: in.ExecutionMode, PipelineType: in.PipelineType,
 	}
 	if old != "" && d.Name != old {
 		return templates.Resource{}, wire.NotEmulated("renaming the pipeline %s", old)
@@ -56,9 +56,11 @@ func (s *Service) put(ctx context.Context, r templates.Request, action, old stri
 	return templates.Resource{Ref: p.Name, Attributes: map[string]string{"Version": strconv.Itoa(p.Version)}}, nil
 }
 
-// Put checks and stores a pipeline as the caller; action is CreatePipeline or UpdatePipeline. A new
-// pipeline starts by itself, as on AWS.
+// Put checks and stores a pipeline as the caller; action is CreatePipeline or UpdatePipeline. The version is
+// CodePipeline's to count: one that d has is not looked at. A new pipeline starts by itself, a changed one
+// does not, and what is under way of it is cancelled. Source: User Guide, "Edit a pipeline" (H).
 func (s *Service) Put(ctx context.Context, caller accounts.Caller, region string, d Declaration, action string) (Declaration, error) {
+	d.ExecutionMode, d.PipelineType = cmp.Or(d.ExecutionMode, "SUPERSEDED"), cmp.Or(d.PipelineType, "V1")
 	p := &pipeline{
 		Declaration: d, arn: pipelineARN(region, caller.Account, d.Name), account: caller.Account, region: region,
 		created: s.Clock.Now(), updated: s.Clock.Now(), gates: map[string]*gate{},
@@ -70,13 +72,14 @@ func (s *Service) Put(ctx context.Context, caller accounts.Caller, region string
 		return d, err
 	}
 	create := action == "CreatePipeline"
+	var waiting []*promise
 	s.mu.Lock()
 	existing := s.pipelines[p.arn]
 	switch {
 	case create && existing != nil:
 		s.mu.Unlock()
 		return d, wire.Errorf(400, "PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, caller.Account)
-	case !create && existing == nil:
+	case !create && existing == nil: // which code it has is L: the API Reference lists none for UpdatePipeline
 		s.mu.Unlock()
 		return d, wire.Errorf(400, "PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", caller.Account, d.Name)
 	case create:
@@ -85,10 +88,13 @@ func (s *Service) Put(ctx context.Context, caller accounts.Caller, region string
 	default:
 		d.Version = existing.Version + 1
 		existing.Declaration, existing.updated = d, p.updated
-		p = existing
+		p, waiting = existing, existing.outdate()
 	}
 	stored := p.Declaration
 	s.mu.Unlock()
+	for _, w := range waiting {
+		w.keep(message{what: cancelled})
+	}
 	if create && !s.IdleOnCreate {
 		s.begin(p, Trigger{"CreatePipeline", caller.ARN}, "")
 	}
@@ -126,7 +132,8 @@ func (s *Service) checkRoles(ctx context.Context, caller accounts.Caller, p *pip
 	return nil
 }
 
-// remove deletes a pipeline; its executions are abandoned.
+// remove deletes a pipeline; its executions are abandoned. One that is gone is no error (API Reference,
+// DeletePipeline, which lists no such error).
 func (s *Service) remove(caller accounts.Caller, arn string) error {
 	if err := s.authorize(caller, "DeletePipeline", arn); err != nil {
 		return err
