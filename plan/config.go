@@ -57,6 +57,8 @@ type (
 		}
 		MinTTL, DefaultTTL, MaxTTL *int64
 		Compress                   bool
+		TrustedSigners             *struct{ Enabled bool }
+		TrustedKeyGroups           *struct{ Enabled bool }
 		FunctionAssociations       *list[struct{ FunctionARN, EventType string }]
 		LambdaFunctionAssociations *list[struct{ LambdaFunctionARN, EventType string }]
 	}
@@ -221,6 +223,7 @@ func bucketOf(domain string) (bucket string, website bool) {
 // behavior takes over a cache behavior.
 func (b *behaviorConfig) behavior(groups map[string][]string, policies []Policy) (Behavior, error) {
 	made := Behavior{PathPattern: b.PathPattern, Origins: groups[b.TargetOriginID], Compress: b.Compress}
+	made.Restricted = b.TrustedSigners != nil && b.TrustedSigners.Enabled || b.TrustedKeyGroups != nil && b.TrustedKeyGroups.Enabled
 	if made.Origins == nil {
 		return Behavior{}, fmt.Errorf("its target %q is no origin", b.TargetOriginID)
 	}

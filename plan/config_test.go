@@ -29,7 +29,8 @@ const printed = `{
       "LambdaFunctionAssociations": {"Quantity": 1, "Items": [{"LambdaFunctionARN": "arn:aws:lambda:us-east-1:222222222222:function:headers:7", "EventType": "origin-response", "IncludeBody": false}]}
     },
     "CacheBehaviors": {"Quantity": 2, "Items": [
-      {"PathPattern": "/api/*", "TargetOriginId": "api", "CachePolicyId": "00000000-0000-0000-0000-000000000000"},
+      {"PathPattern": "/api/*", "TargetOriginId": "api", "CachePolicyId": "00000000-0000-0000-0000-000000000000",
+        "TrustedSigners": {"Enabled": false, "Quantity": 0}, "TrustedKeyGroups": {"Enabled": true, "Quantity": 1, "Items": ["1"]}},
       {"PathPattern": "old/*", "TargetOriginId": "site", "MinTTL": 5, "ForwardedValues": {"QueryString": true, "QueryStringCacheKeys": {"Quantity": 1, "Items": ["v"]}, "Cookies": {"Forward": "none"}}}
     ]},
     "CustomErrorResponses": {"Quantity": 2, "Items": [
@@ -58,7 +59,7 @@ func want() Distribution {
 			},
 		},
 		Behaviors: []Behavior{
-			{PathPattern: "/api/*", Origins: []string{"api"}, Policy: Policy{ID: "00000000-0000-0000-0000-000000000000", Unknown: true, QueryStrings: QueryAll}},
+			{PathPattern: "/api/*", Origins: []string{"api"}, Policy: Policy{ID: "00000000-0000-0000-0000-000000000000", Unknown: true, QueryStrings: QueryAll}, Restricted: true},
 			{PathPattern: "old/*", Origins: []string{"site"}, Policy: Policy{MinTTL: 5 * time.Second, DefaultTTL: 24 * time.Hour, MaxTTL: year, QueryStrings: QueryWhitelist}},
 		},
 		Errors: []ErrorResponse{
@@ -89,6 +90,26 @@ func TestFromConfig(t *testing.T) {
 		"Status": "Deployed", "DomainName": "d1.cloudfront.net", "DistributionConfig": ` + string(file["DistributionConfig"]) + `}}`))
 	if diff := cmp.Diff(whole, got); err != nil || diff != "" {
 		t.Error("get-distribution:", err, diff)
+	}
+}
+
+// Viewers need a signature where the first behavior that matches says so.
+func TestRestricted(t *testing.T) {
+	d := Distribution{Behaviors: []Behavior{{PathPattern: "/open/*"}, {PathPattern: "*.pdf", Restricted: true}, {PathPattern: "old/?", Restricted: true}}}
+	for path, want := range map[string]bool{
+		"/": false, "/index.html": false, "/a.pdf": true, "/a.pdf?x=/open/": true, "/open/a.pdf": false, "/old/1": true, "/old/12": false,
+	} {
+		if got := d.Restricted(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	d.Default.Restricted = true
+	if !d.Restricted("/") || !d.Restricted("/x") || d.Restricted("/open/x") {
+		t.Error("the default behavior's restriction is not heard")
+	}
+	signers, err := FromConfig([]byte(strings.Replace(printed, `"TrustedSigners": {"Enabled": false`, `"TrustedSigners": {"Enabled": true`, 1)))
+	if err != nil || !signers.Restricted("/api/x") || signers.Restricted("/old/x") {
+		t.Error("trusted signers are not heard", err)
 	}
 }
 

@@ -43,6 +43,7 @@ type Behavior struct {
 	Origins     []string   `json:"origins"`     // IDs: the target, or the members of its origin group
 	Policy      Policy     `json:"policy"`
 	Compress    bool       `json:"compress,omitempty"`
+	Restricted  bool       `json:"restricted,omitempty"` // viewers need signed URLs or signed cookies
 	Functions   []Function `json:"functions,omitempty"`
 }
 
@@ -124,6 +125,19 @@ func (d Distribution) EntryPoints() []string {
 		return []string{"/"}
 	}
 	return []string{"/", invalidation.EncodeKey(d.DefaultRootObject)}
+}
+
+// Restricted reports whether viewers need a signed URL or signed cookies for a URL's path, which is encoded and
+// begins with "/"; a query may follow. Source: developer guide, "Serve private content with signed URLs and signed
+// cookies".
+func (d Distribution) Restricted(path string) bool {
+	path, _, _ = strings.Cut(strings.TrimPrefix(path, "/"), "?")
+	for _, b := range d.Behaviors {
+		if matches(b.PathPattern, path) {
+			return b.Restricted
+		}
+	}
+	return d.Default.Restricted
 }
 
 // origin finds an origin by its ID.

@@ -78,14 +78,19 @@ func (s *session) verdict(lines []string) string {
 }
 
 // verified says how the release was recognised: "content" when pages of every target were compared
-// with it, "age" when those of some could only be judged by their age.
+// with it, "age" when those of some could only be judged by their age, "completion" when those of some
+// could not be looked at without a signature.
 func verified(all []purge.Progress) string {
+	how := "content"
 	for _, p := range all {
-		if p.Compared == 0 {
-			return "age"
+		switch {
+		case p.Stage == purge.Restricted:
+			return "completion"
+		case p.Compared == 0:
+			how = "age"
 		}
 	}
-	return "content"
+	return how
 }
 
 // describe tells a failed verdict, and for a refusal who was refused what.

@@ -216,7 +216,7 @@ func (s *session) end(ctx context.Context, log *slog.Logger, i int, run *release
 	switch {
 	case v.Outcome == purge.Unfinished:
 		return
-	case from.Stage == purge.Seen:
+	case from.Stage.Final():
 		s.records[i] = run.Record(v.Progress)
 		return
 	}
@@ -275,7 +275,7 @@ func (s *session) handOver() Answer {
 			continue
 		}
 		v := purge.Verdict{Target: s.bind.targets[i], Outcome: purge.Unfinished, Progress: p}
-		if p.Stage == purge.Seen {
+		if p.Stage.Final() {
 			v.Outcome = purge.Viewed
 		}
 		summary.WriteString(v.String())
@@ -284,7 +284,7 @@ func (s *session) handOver() Answer {
 }
 
 // percentOf is how far a stage is; the pipeline's page shows it.
-var percentOf = map[purge.Stage]int{purge.Created: 40, purge.Completed: 80, purge.Seen: 100}
+var percentOf = map[purge.Stage]int{purge.Created: 40, purge.Completed: 80, purge.Seen: 100, purge.Restricted: 100}
 
 // externalID names the invalidations, for CodePipeline's pages.
 func externalID(all []purge.Progress) string { return strings.Join(ids(all), " ") }

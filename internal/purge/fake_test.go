@@ -16,13 +16,13 @@ import (
 
 // cloud is a gateway that plays CloudFront in (fake) time, with failures from a script.
 type cloud struct {
-	takes    time.Duration      // from creation to completion
-	fails    map[string][]error // by operation, used up one a call
-	hangs    map[string]bool    // operations that answer only when the context ends
-	others   []invalidation.Invalidation
-	freed    time.Time // when the others are gone
-	arrives  time.Time // when the origin holds the release
-	disabled bool
+	takes   time.Duration      // from creation to completion
+	fails   map[string][]error // by operation, used up one a call
+	hangs   map[string]bool    // operations that answer only when the context ends
+	others  []invalidation.Invalidation
+	freed   time.Time                // when the others are gone
+	arrives time.Time                // when the origin holds the release
+	change  func(*plan.Distribution) // as it is configured; nil: as it is here
 
 	calls   []string
 	at      []time.Duration // when each was made
@@ -50,9 +50,11 @@ func (c *cloud) call(ctx context.Context, name string) error {
 
 func (c *cloud) Distribution(ctx context.Context) (plan.Distribution, error) {
 	err := c.call(ctx, "distribution")
-	return plan.Distribution{
-		ID: "E1", Account: "222222222222", Domain: "d1.cloudfront.net", DefaultRootObject: "index.html", Enabled: !c.disabled,
-	}, err
+	d := plan.Distribution{ID: "E1", Account: "222222222222", Domain: "d1.cloudfront.net", DefaultRootObject: "index.html", Enabled: true}
+	if c.change != nil {
+		c.change(&d)
+	}
+	return d, err
 }
 
 func (c *cloud) Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error) {

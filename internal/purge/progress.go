@@ -15,7 +15,13 @@ const (
 	Created   Stage = "created"   // CloudFront accepted the invalidation
 	Completed Stage = "completed" // CloudFront says it is carried out everywhere
 	Seen      Stage = "seen"      // a viewer got the release
+	// Restricted comes after Completed in place of Seen, where viewers need signed URLs or signed cookies for all that
+	// there is to look at.
+	Restricted Stage = "restricted"
 )
+
+// Final reports whether nothing comes after the stage.
+func (s Stage) Final() bool { return s == Seen || s == Restricted }
 
 // Name is the stage for people.
 func (s Stage) Name() string {
@@ -52,7 +58,7 @@ func (p Progress) Valid() bool {
 		return p.ID == "" && p.Pages == 0
 	case Created:
 		return named && p.Pages == 0
-	case Completed:
+	case Completed, Restricted:
 		return (named || spared) && p.Pages == 0
 	case Seen:
 		return (named || spared) && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages
@@ -62,7 +68,7 @@ func (p Progress) Valid() bool {
 
 // Spared reports whether no invalidation was needed.
 func (p Progress) Spared() bool {
-	return p.ID == "" && (p.Stage == Completed || p.Stage == Seen)
+	return p.ID == "" && (p.Stage == Completed || p.Stage.Final())
 }
 
 // Since is when the invalidation was created, or found not to be needed, on this machine's clock. CloudFront's own time is

@@ -83,7 +83,7 @@ type run struct {
 // caller can still act.
 func (p Purge) Run(ctx context.Context, o Order, from Progress) Verdict {
 	ctx, r := p.begin(ctx, o, from)
-	for r.verdict.Progress.Stage != Seen {
+	for !r.verdict.Progress.Stage.Final() {
 		at := r.verdict.Progress.Stage
 		step, known := map[Stage]func(context.Context) error{
 			Planned: r.create, Created: r.watch, Completed: r.verify,

@@ -15,6 +15,7 @@ import (
 	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
+	"github.com/unstale/unstale/plan"
 )
 
 func TestAPurgeFromBeginningToEnd(t *testing.T) {
@@ -275,13 +276,13 @@ func TestViewersWhoDoNotSeeIt(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cloud{disabled: true}
+		c := &cloud{change: func(d *plan.Distribution) { d.Enabled = false }}
 		p, o := purgeOf(c, fresh())
 		if v := p.Run(invocation(t, time.Minute), o, Progress{}); v.Outcome != Failed || c.paid > 0 ||
 			!strings.Contains(v.String(), "it is disabled") {
 			t.Error(v)
 		}
-		c.disabled = false
+		c.change = nil
 		o.Plan = given("no/slash")
 		if v := p.Run(invocation(t, time.Minute), o, Progress{}); v.Outcome != Failed || c.paid > 0 {
 			t.Error(v)

@@ -73,9 +73,10 @@ type Verdict struct {
 	Failure      *Failure            // set when Outcome is Failed
 }
 
-// OK reports whether viewers see the release.
+// OK reports whether viewers see the release; where their access is restricted, whether all is done so that they do.
 func (v Verdict) OK() bool {
-	return v.Outcome == Viewed && v.Progress.Stage == Seen && v.Progress.Pages > 0 && v.Failure == nil
+	seen := v.Progress.Stage == Seen && v.Progress.Pages > 0 || v.Progress.Stage == Restricted
+	return v.Outcome == Viewed && seen && v.Failure == nil
 }
 
 // String is the verdict in one line: created, completed, seen; or what failed, where, and what to do.
@@ -106,7 +107,7 @@ func (v Verdict) String() string {
 	} else {
 		fmt.Fprintf(&b, " invalidation %s created", v.Progress.ID)
 	}
-	if !v.Progress.Spared() && (v.Progress.Stage == Completed || v.Progress.Stage == Seen) {
+	if !v.Progress.Spared() && (v.Progress.Stage == Completed || v.Progress.Stage.Final()) {
 		b.WriteString(" -> completed")
 		if v.Took > 0 {
 			fmt.Fprintf(&b, " within %.1f s", v.Took.Seconds())
@@ -120,6 +121,9 @@ func (v Verdict) String() string {
 
 // seen tells what the viewer saw.
 func (p Progress) seen() string {
+	if p.Stage == Restricted {
+		return "not looked at: viewers need signed URLs or signed cookies"
+	}
 	from := p.POP
 	if from == "" {
 		from = "an unnamed point of presence"

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/internal/viewer"
+	"github.com/unstale/unstale/plan"
 )
 
 // watch looks at the invalidation until it is completed. A look that fails for a passing reason is
@@ -110,6 +112,16 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	expect, restricted := unrestricted(d, expect)
+	if len(restricted) > 0 {
+		r.verdict.Notes = append(r.verdict.Notes, fmt.Sprintf("did not look at %s, for which viewers need signed URLs or signed cookies: %s",
+			plural.Of(len(restricted), "page"), restricted[0].Path))
+		if len(expect) == 0 {
+			r.verdict.Progress.Stage = Restricted
+			r.log("restricted", "pages", len(restricted))
+			return nil
+		}
+	}
 	r.verdict.Report = r.Viewer.Check(ctx, viewer.Request{
 		Domain: d.Domain, Expect: expect, Items: r.verdict.Items, Since: r.verdict.Progress.Since(),
 	})
@@ -138,6 +150,18 @@ func (r *run) verify(ctx context.Context) error {
 		Err:   fmt.Errorf("verify distribution %s: %s, but %s: %s", d.ID, done, said, r.verdict.Report),
 		Try:   r.remedy(),
 	}
+}
+
+// unrestricted are the pages that any viewer may get; restricted are the others.
+func unrestricted(d plan.Distribution, all []viewer.Expectation) (public, restricted []viewer.Expectation) {
+	for _, e := range all {
+		if d.Restricted(e.Path) {
+			restricted = append(restricted, e)
+		} else {
+			public = append(public, e)
+		}
+	}
+	return public, restricted
 }
 
 // settle waits until what was not purged has expired.

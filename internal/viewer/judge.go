@@ -19,10 +19,10 @@ func (p *Page) judge(expect Expectation, b body, location string) {
 	p.Compared = expect.HasSum && expect.Size <= b.limit && !made
 	p.Matches = expect.HasSum && b.is(expect.sum()) && !made
 	switch {
-	case p.Status >= 500, p.Status >= 400 && !expect.MayFail:
+	case p.Status >= 500, p.Status >= 400 && !expect.MayFail && !p.asks():
 		p.Why = fmt.Sprintf("answered %d", p.Status)
 	case made:
-		// A redirect or the like, which is no content of the release, and not stale either.
+		// A redirect, a question for a password or the like, which is no content of the release, and not stale either.
 	case p.Status >= 300 && expect.HasSum:
 		p.Why = fmt.Sprintf("answered %d, a redirect to %q, instead of %s", p.Status, location, expect.Key)
 	case expect.HasSum && !p.Matches:
@@ -85,6 +85,9 @@ func (p *Page) madeByFunction() bool {
 	made, _, _ := strings.Cut(p.XCache, " ")
 	return (made == "FunctionGeneratedResponse" || made == "LambdaGeneratedResponse") && p.Status != http.StatusOK
 }
+
+// asks reports whether a function at the edge asks viewers for a password, so that nobody without one gets more.
+func (p *Page) asks() bool { return p.Status == http.StatusUnauthorized && p.madeByFunction() }
 
 // content tells what was served in place of the release.
 func (p *Page) content(expect Expectation, b body) string {

@@ -11,6 +11,7 @@ func TestReport(t *testing.T) {
 	good := Page{URL: "https://d/", Key: "index.html", POP: "IAD89-C1", Status: 200, Fresh: true, Compared: true}
 	aged := Page{URL: "https://d/x", POP: "FRA56-P1", Status: 200, Fresh: true}
 	kept := Page{URL: "https://d/k", Status: 404, Old: true, Fresh: true}
+	asks := Page{URL: "https://d/s", Status: 401, XCache: "FunctionGeneratedResponse from cloudfront", Fresh: true}
 	gone := Page{URL: "https://d/g", Key: "g", Gone: true, Status: 403, Fresh: true, Compared: true}
 	stale := Page{URL: "https://d/y", POP: "FRA56-P1", Status: 200, XCache: "Hit from cloudfront", Coding: "gzip", Compared: true, Why: "served the old one"}
 	silent := Page{URL: "https://d/z", Coding: "gzip", Why: "gave no answer: refused"}
@@ -42,6 +43,7 @@ func TestReport(t *testing.T) {
 		good: "https://d/ (IAD89-C1) serves the release's index.html",
 		aged: "https://d/x (FRA56-P1) serves nothing older than the invalidation",
 		kept: "https://d/k serves what the invalidation left in the caches",
+		asks: "https://d/s (FunctionGeneratedResponse from cloudfront) asks for a password, so what it serves to those who have one was not seen",
 		gone: "https://d/g does not serve g any more, which the release removed",
 	} {
 		if page.String() != says {
