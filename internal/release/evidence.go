@@ -20,7 +20,7 @@ const EvidenceVersion = 1
 // Evidence is the record of one run: who, what, why, when, and what viewers got.
 type Evidence struct {
 	Version      int                  `json:"version"`
-	Outcome      string               `json:"outcome"` // "viewed" or "failed"
+	Outcome      string               `json:"outcome"` // "viewed", "restricted" or "failed"
 	Target       string               `json:"target"`
 	Route        string               `json:"route"`
 	Release      string               `json:"release,omitempty"`
@@ -174,6 +174,9 @@ func (r *Run) evidence(v *purge.Verdict, p plan.Plan) Evidence {
 			Started: r.Started.UTC(), Gated: v.Gated.UTC(), Ended: r.Now().UTC(), Completion: v.Took.Seconds(),
 		},
 		Notes: nonNil(v.Notes), Summary: v.String(),
+	}
+	if v.Progress.Stage == purge.Restricted {
+		e.Outcome = v.Progress.Stage.Name()
 	}
 	for i, c := range p.Items {
 		e.Plan.Items[i] = EvidenceItem{c.Item, c.Reason, c.Covers, c.Collateral}

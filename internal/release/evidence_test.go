@@ -37,6 +37,14 @@ func viewed(r *Run) purge.Verdict {
 	}
 }
 
+// restricted is the verdict of one that nobody without a signature could look at.
+func restricted(r *Run) purge.Verdict {
+	v := viewed(r)
+	v.Progress.Stage, v.Progress.Pages, v.Progress.Compared, v.Progress.POP = purge.Restricted, 0, 0, ""
+	v.Report, v.Notes = viewer.Report{}, []string{"did not look"}
+	return v
+}
+
 // failed is the verdict of one that was refused before anything was asked of CloudFront.
 func failed(r *Run) purge.Verdict {
 	return purge.Verdict{
@@ -62,6 +70,7 @@ func TestWhatIsVerified(t *testing.T) {
 	}{
 		{"planned and seen", files("a2"), nil, viewed, true},
 		{"everything, since nothing is known of it", nil, nil, viewed, true},
+		{"planned and completed, where nobody can look", files("a2"), nil, restricted, true},
 		{"a given list", files("a2"), []invalidation.Item{"/a"}, viewed, false},
 		{"a given list that leaves nothing", files("a2"), []invalidation.Item{"/a", "/*"}, viewed, true},
 		{"a given wildcard", files("a2"), []invalidation.Item{"/a*"}, viewed, false},
@@ -196,7 +205,7 @@ func records(t *testing.T) map[string]Evidence {
 	last.Distribution.Domain, last.Distribution.Account = "", ""
 	last.Failure = &purge.Failure{Stage: purge.Completed, Err: errors.New("verify: not seen")}
 	all := map[string]Evidence{}
-	for name, v := range map[string]purge.Verdict{"viewed": ok, "refused": bad, "spared": spared, "a continuation that failed": last} {
+	for name, v := range map[string]purge.Verdict{"viewed": ok, "refused": bad, "spared": spared, "restricted": restricted(r), "a continuation that failed": last} {
 		all[name] = r.evidence(&v, p)
 	}
 	empty := failed(r)
