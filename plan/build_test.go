@@ -158,7 +158,7 @@ func TestBuildMindsErrors(t *testing.T) {
 			change(fallback(10*time.Second), listOf("index.html|no-cache", "1"), listOf("index.html", "2")),
 			[]string{
 				"wait 10s", nothing, "note: left out 1 key (index.html): cached for 1s at most",
-				"note: left out 1 key (index.html): cached as the page for errors for 10s at most",
+				"note: left out 1 key (index.html) as the page for errors, under URLs that are no key: cached there for 10s at most",
 				"note: what is left out may be cached for 10s at most: it is waited out instead of purged",
 			},
 		},

@@ -132,7 +132,7 @@ func (l *ledger) notes() []string {
 		if line.count == 0 {
 			continue
 		}
-		text := ""
+		text, where := "", ""
 		switch omission(why) {
 		case newKey:
 			text = "new: nothing can be cached for it"
@@ -148,7 +148,8 @@ func (l *ledger) notes() []string {
 		case shortLived:
 			text = fmt.Sprintf("cached for %s at most", line.wait)
 		case errorWaited:
-			text = fmt.Sprintf("cached as the page for errors for %s at most", line.wait)
+			// Under its own URL it may well be purged.
+			text, where = fmt.Sprintf("cached there for %s at most", line.wait), " as the page for errors, under URLs that are no key"
 		case staysServed:
 			notes = append(notes, fmt.Sprintf("%s not in the release, but the deploy does not delete, so they are served on (%s)",
 				counted(line.count, "key is", "keys are"), joinSome(line.examples, line.count)))
@@ -160,7 +161,7 @@ func (l *ledger) notes() []string {
 				counted(line.count, "key counts as modified", "keys count as modified"), joinSome(line.examples, line.count)))
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("left out %s (%s): %s", counted(line.count, "key", "keys"), joinSome(line.examples, line.count), text))
+		notes = append(notes, fmt.Sprintf("left out %s (%s)%s: %s", counted(line.count, "key", "keys"), joinSome(line.examples, line.count), where, text))
 	}
 	return notes
 }
