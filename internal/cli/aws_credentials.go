@@ -21,6 +21,7 @@ type keyring struct {
 	sso     bool   // aws sso login makes them
 	login   bool   // aws login makes them
 	keys    bool   // they are an access key in the files
+	process bool   // a program gives them
 }
 
 // keyringOf reads a configuration that was loaded with a profile; "": none was asked for, so that the
@@ -40,7 +41,7 @@ func keyringOf(cfg aws.Config, profile string) keyring {
 			}
 			k.profile = cmp.Or(last.Profile, k.begun)
 			k.sso, k.login = last.SSOAccountID != "", last.LoginSession != ""
-			k.keys = last.Credentials.HasKeys()
+			k.keys, k.process = last.Credentials.HasKeys(), last.CredentialProcess != ""
 		}
 	}
 	return k
@@ -103,6 +104,8 @@ func (k keyring) refused(err error) error {
 	case strings.Contains(text, "no EC2 IMDS role found"): // where the SDK looks last
 		why = "no credentials were found, neither there nor in the environment"
 		try = "--profile NAME with a profile that has credentials; aws configure list-profiles names yours"
+	case e.Code == gateway.RequestTimeout && e.Try != "":
+		try = e.Try
 	case unknown(e):
 		try = k.renew()
 	}

@@ -62,7 +62,7 @@ func TestNoCredentials(t *testing.T) {
 			})
 			shell(t, "http://"+w.host, signedOff)
 			t.Setenv("HOME", t.TempDir())
-			_, err := connect(w, identity{tt.profile, "us-east-1"})
+			_, err := connect(w, identity{tt.profile, "us-east-1"}, 0)
 			if err == nil || !strings.Contains(err.Error(), tt.says) || tryOf(err) != tt.try {
 				t.Fatalf("%v\ntry: %s", err, tryOf(err))
 			}

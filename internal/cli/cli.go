@@ -194,8 +194,9 @@ The exit codes are the same for every command:
   130  Ctrl-C ended it; invalidate then ends with 3, since AWS goes on
 
 An error ends with a line "try:" that says what to do next.`,
-		Example: `  unstale rehearse                 # both accounts on this machine; nothing to set up, nothing to pay
-  unstale deploy assume --own-pipeline --pipeline-profile build --delivery-profile site
+		Example: `  unstale rehearse   # both accounts on this machine: nothing to set up, or to pay
+  unstale deploy assume --own-pipeline \
+    --pipeline-profile build --delivery-profile site
   unstale doctor --pipeline-profile build --delivery-profile site`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -221,6 +222,7 @@ An error ends with a line "try:" that says what to do next.`,
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	folding(root)
 	strict(root)
 	complete(root)
 	return root

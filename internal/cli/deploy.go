@@ -46,7 +46,9 @@ With --destroy every stack of the name goes from the accounts, whichever route m
 --own-pipeline, in reverse order. What has people's content or protects it stays, unless --delete names
 it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS then deletes
 after a waiting time of 30 days. The bucket and the repository keep their names, so that stacks of the
-same --name can be made again once they are gone.
+same --name can be made again once they are gone; the same command with --delete finds them by their names
+when the stacks are gone already. A pipeline of yours that still calls what goes is named before anything
+is done.
 
 Before anything is made, the distribution and the bucket that parameters name are looked for.
 
@@ -68,7 +70,7 @@ the command line is wrong.`,
 			case len(args) > 1:
 				return usage{withTry(fmt.Errorf("deploy takes one route, but got %q", args), "unstale deploy %s", args[0])}
 			case !slices.Contains(templates.Routes(), args[0]):
-				return usage{withTry(fmt.Errorf("there is no route %q", args[0]), "unstale deploy with one of %s", routes)}
+				return usage{withTry(noSuch("route", args[0], templates.Routes()), "unstale deploy with one of %s", routes)}
 			}
 			return nil
 		},
@@ -87,7 +89,7 @@ the command line is wrong.`,
 	flags.BoolVar(&f.ownPipeline, "own-pipeline", false, "make no pipeline, only what an existing one needs")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.destroy, "destroy", false, "take the stacks away")
-	flags.StringArrayVar(&f.also, "delete", nil, "with --destroy: delete this as well, which would stay; its logical or physical ID (repeatable)")
+	flags.StringArrayVar(&f.also, "delete", nil, "with --destroy: delete this as well, which would stay; its name or logical ID (repeatable)")
 	return cmd
 }
 
@@ -171,6 +173,7 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 	var nobody *deploy.Unknown
 	var unusable *deploy.Unusable
 	var taken *deploy.Taken
+	var other *deploy.NotOurs
 	var one *deploy.OneAccount
 	var two *deploy.TwoAccounts
 	var cause interrupted
@@ -192,6 +195,8 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 		return withTry(err, "allow the caller %s, or give a %s that belongs to account %s", unusable.Action, unusable.What, unusable.Account)
 	case errors.As(err, &taken):
 		return withTry(err, "%s", makeRoom(taken, f))
+	case errors.As(err, &other):
+		return usage{withTry(err, "if nobody needs it, %s", deleteRepository(other.Name, other.Region, f))}
 	case errors.As(err, &one):
 		return usage{withTry(err, "--pipeline-profile and --delivery-profile of two accounts, or unstale deploy same-account")}
 	case errors.As(err, &two):
@@ -241,7 +246,11 @@ func makeRoom(t *deploy.Taken, f deployFlags) string {
 		own := as(strings.HasPrefix(strings.TrimPrefix(t.Stack, f.name+"-"), "delivery-"), f)
 		return fmt.Sprintf("%s; or, if nobody needs what is in it, aws s3 rb --force s3://%s%s", other, t.Name, own)
 	}
-	return fmt.Sprintf("%s; or, if nobody needs it, aws codecommit delete-repository --repository-name %s --region %s%s", other, t.Name, t.Region, as(false, f))
+	return fmt.Sprintf("%s; or, if nobody needs it, %s", other, deleteRepository(t.Name, t.Region, f))
+}
+
+func deleteRepository(name, region string, f deployFlags) string {
+	return fmt.Sprintf("aws codecommit delete-repository --repository-name %s --region %s%s", name, region, as(false, f))
 }
 
 func pairs(given []string) (map[string]string, error) {

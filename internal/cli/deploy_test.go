@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/unstale/unstale/internal/deploy"
 )
 
@@ -131,5 +133,62 @@ func TestTagged(t *testing.T) {
 		if got := tagged(version); got != want {
 			t.Errorf("tagged(%q) = %q, want %q", version, got, want)
 		}
+	}
+}
+
+// What goes, what stays, what an earlier run left, and whom it hurts, as people read it.
+func TestRemovalInWords(t *testing.T) {
+	const bucket, repository = "AWS::S3::Bucket", "AWS::CodeCommit::Repository"
+	r := deploy.Removal{
+		Stacks: []deploy.Doomed{{
+			Account: "111111111111", Stack: "shop-pipeline-assume",
+			Goes:  []deploy.Item{{LogicalID: "JobFunction", Type: "AWS::Lambda::Function", PhysicalID: "shop-job", Name: "shop-job"}},
+			Stays: []deploy.Item{{LogicalID: "PipelineRepository", Type: repository, PhysicalID: "6a3c8e7f-1", Name: "shop"}},
+		}},
+		Left: []deploy.Leftover{
+			{Account: "222222222222", Item: deploy.Item{LogicalID: "SiteBucket", Type: bucket, Name: "shop-site", Objects: 1}, Goes: true},
+			{Account: "111111111111", Item: deploy.Item{LogicalID: "OtherBucket", Type: bucket, Name: "shop-other"}},
+		},
+		Callers: []deploy.Caller{
+			{Account: "111111111111", Pipeline: "web", Stage: "Deliver", Action: "Purge", Uses: "function shop-job"},
+			{Account: "111111111111", Pipeline: "docs", Stage: "Publish", Action: "Clear", Uses: "function shop-job"},
+		},
+		Missing: []deploy.Item{{LogicalID: "ArtifactsKey", Type: deploy.KeyType}, {LogicalID: "Third", Type: bucket}},
+	}
+	var out bytes.Buffer
+	s := &deploySession{out: &out, in: bufio.NewReader(strings.NewReader("n\n"))}
+	if yes, err := s.remove(r); yes || err != nil {
+		t.Errorf("%v, %v", yes, err)
+	}
+	if err := s.gone(r, "stacks"); err != nil {
+		t.Error(err)
+	}
+	const want = `
+account 111111111111: delete stack shop-pipeline-assume
+  - JobFunction         AWS::Lambda::Function        shop-job
+  = PipelineRepository  AWS::CodeCommit::Repository  shop      STAYS
+
+account 222222222222: delete what an earlier stack left
+  - SiteBucket  AWS::S3::Bucket  shop-site  (1 object is deleted)
+
+What stays has your content, or protects it. --delete NAME deletes it, too.
+
+WARNING: 2 actions in account 111111111111 work with what is deleted; the next release fails there.
+Take them out first:
+  ! pipeline web   stage Deliver, action Purge  uses function shop-job
+  ! pipeline docs  stage Publish, action Clear  uses function shop-job
+Delete all this? [y/N] 
+Gone.
+  111111111111: AWS::CodeCommit::Repository shop stays, and is now nobody's but yours; until it is gone, its name is taken
+  111111111111: AWS::S3::Bucket shop-other is there, left by an earlier stack; --delete OtherBucket deletes it
+  ArtifactsKey: its stack is gone, and a key has no name to find it by; aws kms schedule-key-deletion takes the ID that --destroy printed
+  Third: there is none, or none that you may see
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("printed (-want +got)\n%s", diff)
+	}
+	out.Reset()
+	if err := s.gone(deploy.Removal{Left: r.Left[1:]}, "stacks of the name shop"); err != nil || !strings.HasPrefix(out.String(), "There is nothing to delete. Looked for: stacks of the name shop.\n  111111111111: AWS::S3::Bucket shop-other") {
+		t.Errorf("printed %s, %v", out.String(), err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -91,13 +92,24 @@ func (s *deploySession) remove(r deploy.Removal) (bool, error) {
 		}
 		var rows []string
 		for _, i := range stack.Goes {
-			rows = append(rows, fmt.Sprintf("  - %s\t%s\t%s\t%s", i.LogicalID, i.Type, i.PhysicalID, contents(i, true)))
+			rows = append(rows, itemRow("-", i, contents(i, true)))
 		}
 		for _, i := range stack.Stays {
-			rows = append(rows, fmt.Sprintf("  = %s\t%s\t%s\tSTAYS %s", i.LogicalID, i.Type, i.PhysicalID, contents(i, false)))
+			rows = append(rows, itemRow("=", i, "STAYS "+contents(i, false)))
 		}
 		staying += len(stack.Stays)
 		if err := s.table(rows); err != nil {
+			return false, err
+		}
+	}
+	for _, l := range r.Left {
+		if !l.Goes {
+			continue
+		}
+		if err := s.print("\naccount %s: delete what an earlier stack left\n", l.Account); err != nil {
+			return false, err
+		}
+		if err := s.table([]string{itemRow("-", l.Item, contents(l.Item, true))}); err != nil {
 			return false, err
 		}
 	}
@@ -106,7 +118,31 @@ func (s *deploySession) remove(r deploy.Removal) (bool, error) {
 			return false, err
 		}
 	}
+	if err := s.warn(r.Callers); err != nil {
+		return false, err
+	}
 	return s.ask("Delete all this?")
+}
+
+func itemRow(sign string, i deploy.Item, note string) string {
+	return fmt.Sprintf("  %s %s\t%s\t%s\t%s", sign, i.LogicalID, i.Type, i.Name, note)
+}
+
+// warn names the actions that will have nothing to work with.
+func (s *deploySession) warn(callers []deploy.Caller) error {
+	if len(callers) == 0 {
+		return nil
+	}
+	var rows []string
+	for _, c := range callers {
+		rows = append(rows, fmt.Sprintf("  ! pipeline %s\tstage %s, action %s\tuses %s", c.Pipeline, c.Stage, c.Action, c.Uses))
+	}
+	n := len(callers)
+	if err := s.print("\nWARNING: %s in account %s %s with what is deleted; the next release fails there.\nTake %s out first:\n",
+		plural.Of(n, "action"), callers[0].Account, plural.Word(n, "works", "work"), plural.Word(n, "it", "them")); err != nil {
+		return err
+	}
+	return s.table(rows)
 }
 
 // contents says what is lost, or kept, beyond the resource itself.
@@ -193,10 +229,11 @@ func (s *deploySession) done(outputs map[string]string, ownPipeline bool) error 
 
 // gone tells what is left, or what was looked for.
 func (s *deploySession) gone(r deploy.Removal, sought string) error {
-	if len(r.Stacks) == 0 {
-		return s.print("There is nothing to delete. Looked for: %s.\n", sought)
+	head := "\nGone.\n"
+	if len(r.Stacks) == 0 && !slices.ContainsFunc(r.Left, func(l deploy.Leftover) bool { return l.Goes }) {
+		head = "There is nothing to delete. Looked for: " + sought + ".\n"
 	}
-	if err := s.print("\nGone.\n"); err != nil {
+	if err := s.print("%s", head); err != nil {
 		return err
 	}
 	for _, stack := range r.Stacks {
@@ -212,9 +249,26 @@ func (s *deploySession) gone(r deploy.Removal, sought string) error {
 			if i.Type != deploy.KeyType {
 				name = "; until it is gone, its name is taken"
 			}
-			if err := s.print("  %s: %s %s stays, and is now nobody's but yours%s\n", stack.Account, i.Type, i.PhysicalID, name); err != nil {
+			if err := s.print("  %s: %s %s stays, and is now nobody's but yours%s\n", stack.Account, i.Type, i.Name, name); err != nil {
 				return err
 			}
+		}
+	}
+	for _, l := range r.Left {
+		if l.Goes {
+			continue
+		}
+		if err := s.print("  %s: %s %s is there, left by an earlier stack; --delete %s deletes it\n", l.Account, l.Type, l.Name, l.LogicalID); err != nil {
+			return err
+		}
+	}
+	for _, i := range r.Missing {
+		why := "there is none, or none that you may see"
+		if i.Type == deploy.KeyType {
+			why = "its stack is gone, and a key has no name to find it by; aws kms schedule-key-deletion takes the ID that --destroy printed"
+		}
+		if err := s.print("  %s: %s\n", i.LogicalID, why); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -49,13 +48,21 @@ for the pipeline's account, or for you; the delivery profile for the account of 
 
 The exit code is 0 when all is well, 1 when something is broken or unknown, 2 when the command line is
 wrong. With --allow-unknown what is unknown does not count.`,
-		Example: `  unstale doctor --pipeline-profile build --delivery-profile site      # the stacks named unstale
-  unstale doctor --pipeline my-pipeline --pipeline-profile build --delivery-profile site
-  unstale doctor --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID --distribution E2EXAMPLE
-  unstale doctor shop                                                  # a target of unstale.yaml
+		Example: `  # the stacks named unstale
+  unstale doctor --pipeline-profile build --delivery-profile site
+  # the way to a target of unstale.yaml
+  unstale doctor shop
   unstale doctor shop --config sites.yaml --delivery-profile site
-  unstale doctor --json | jq -r '.rungs[] | select(.state == "broken") | .changes[]?.statement'
-  unstale doctor --policy                                              # what a profile has to be allowed`,
+  # a pipeline of your own
+  unstale doctor --pipeline my-pipeline \
+    --pipeline-profile build --delivery-profile site
+  # the way to a distribution of another account
+  unstale doctor --distribution E2EXAMPLE \
+    --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID
+  # the statements to add, and what a profile has to be allowed to find them
+  unstale doctor --json \
+    | jq -r '.rungs[] | select(.state == "broken") | .changes[]?.statement'
+  unstale doctor --policy`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage{withTry(fmt.Errorf("doctor takes one target, but got %q", args), "unstale doctor %s", args[0])}
@@ -166,7 +173,7 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 		enc.SetIndent("", "  ")
 		err = enc.Encode(report)
 	} else {
-		_, err = io.WriteString(stdout, doctorText(report, f.verbose, colored(stdout, os.Getenv)))
+		_, err = io.WriteString(stdout, doctorText(report, f.verbose, newPrinter(stdout)))
 	}
 	if err != nil {
 		return fmt.Errorf("print the report: %w", err)
@@ -224,7 +231,11 @@ func (f doctorFlags) question() (doctor.Question, error) {
 	}
 	q.Route = target.Route(f.route)
 	if f.route != "" && !slices.Contains(target.Routes(), q.Route) {
-		return q, fmt.Errorf("there is no route %q; routes are %s", f.route, joined(target.Routes()))
+		err := noSuch("route", f.route, routeNames(nil))
+		if !strings.HasSuffix(err.Error(), "?") {
+			err = fmt.Errorf("%w; routes are %s", err, joined(target.Routes()))
+		}
+		return q, err
 	}
 	return q, nil
 }

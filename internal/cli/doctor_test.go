@@ -106,23 +106,68 @@ add in account 222222222222, to the trust policy of r:
 
 1 broken, 1 unknown, 1 ok
 `
-	if got := doctorText(rungs(doctor.OK, doctor.Unknown, doctor.Broken), false, false); got != want {
+	if got := doctorText(rungs(doctor.OK, doctor.Unknown, doctor.Broken), false, printer{color: false}); got != want {
 		t.Errorf("%s", got)
 	}
 	noted := rungs(doctor.OK, doctor.Note)
 	noted.Rungs[1].Changes = rungs(doctor.Broken).Rungs[0].Changes
 	for _, part := range []string{"note     111111111111  the note one: arn:x\n           because\n", "\noptional: add in account 222222222222, ", "\nall well: 1 check, 1 to note\n"} {
-		if got := doctorText(noted, false, false); !strings.Contains(got, part) {
+		if got := doctorText(noted, false, printer{color: false}); !strings.Contains(got, part) {
 			t.Errorf("not %q: %s", part, got)
 		}
 	}
 	if err := judge(noted, false); err != nil {
 		t.Errorf("a note is judged: %v", err)
 	}
-	verbose := doctorText(rungs(doctor.OK), true, true)
+	verbose := doctorText(rungs(doctor.OK), true, printer{color: true})
 	for _, part := range []string{"\x1b[32mok     \x1b[0m  1", "           because\n           read: iam:GetRole x\n", "\nall well: 1 check\n"} {
 		if !strings.Contains(verbose, part) {
 			t.Errorf("not %q: %s", part, verbose)
 		}
+	}
+}
+
+// On a terminal lines are folded between words, so that whatever can be pasted stays in one piece, and statements
+// stay as they are.
+func TestDoctorTextOnTerminal(t *testing.T) {
+	const key = "arn:aws:kms:us-east-1:111111111111:key/0ca4243c-2e39-4cd5-bf47-9f8daa78fbe7"
+	r := rungs(doctor.OK, doctor.Unknown, doctor.Broken)
+	r.Rungs[0].Name, r.Rungs[0].Subject = "the job function knows its targets", "arn:aws:lambda:us-east-1:111111111111:function:unstale-job"
+	r.Rungs[1].Name, r.Rungs[1].Subject, r.Rungs[1].Why = "the role may use the key", key, "it may not be read what role/unstale-deploy may do on "+key+": no profile was given"
+	r.Rungs[2].Changes[0].To = "arn:aws:iam::222222222222:role/unstale-purge"
+	r.Rungs[2].Changes[0].Statement = []byte(`{"Resource":"arn:aws:iam::111111111111:role/` + strings.Repeat("x", 80) + `"}`)
+	const want = `route assume
+
+ok       111111111111  the job function knows its targets
+           arn:aws:lambda:us-east-1:111111111111:function:unstale-job
+unknown  111111111111  the role may use the key
+     arn:aws:kms:us-east-1:111111111111:key/0ca4243c-2e39-4cd5-bf47-9f8daa78fbe7
+           it may not be read what role/unstale-deploy may do on
+    arn:aws:kms:us-east-1:111111111111:key/0ca4243c-2e39-4cd5-bf47-9f8daa78fbe7:
+           no profile was given
+broken   111111111111  the broken one: arn:x
+           because
+
+add in account 222222222222, to the trust policy of
+  arn:aws:iam::222222222222:role/unstale-purge:
+{
+  "Resource": "arn:aws:iam::111111111111:role/XX"
+}
+
+1 broken, 1 unknown, 1 ok
+`
+	if got := doctorText(r, false, printer{width: 80}); got != strings.Replace(want, "XX", strings.Repeat("x", 80), 1) {
+		t.Errorf("%s", got)
+	}
+	painted := doctorText(r, true, printer{width: 80, color: true})
+	for _, style := range styles() {
+		painted = strings.ReplaceAll(painted, style, "")
+	}
+	if plain := doctorText(r, true, printer{width: 80}); painted != plain {
+		t.Errorf("colours change more than colours: %s", painted)
+	}
+	piped := doctorText(r, true, printer{})
+	if plain := doctorText(r, true, printer{width: 80}); strings.Join(strings.Fields(strings.ReplaceAll(piped, ": arn", " arn")), " ") != strings.Join(strings.Fields(strings.ReplaceAll(plain, ": arn", " arn")), " ") {
+		t.Errorf("a terminal shows something else: %s", plain)
 	}
 }

@@ -8,24 +8,14 @@ import (
 	"github.com/unstale/unstale/internal/plural"
 )
 
-// doctorText is a report for a person: the ladder, then what to change, in the order of the ladder.
-func doctorText(r doctor.Report, verbose, color bool) string {
-	var b strings.Builder
+// doctorText is a report for a person: the ladder, then what to change, in the order of the ladder. On a terminal
+// lines are folded, but for what is to be pasted.
+func doctorText(r doctor.Report, verbose bool, p printer) string {
 	if r.Route != "" {
-		fmt.Fprintf(&b, "route %s\n\n", r.Route)
+		fmt.Fprintf(&p, "route %s\n\n", r.Route)
 	}
 	for _, rung := range r.Rungs {
-		line := fmt.Sprintf("%-12s  %s", rung.Account, rung.Name)
-		if !strings.Contains(rung.Name, rung.Subject) {
-			line += ": " + rung.Subject
-		}
-		fmt.Fprintf(&b, "%s  %s\n", painted(rung.State, color), line)
-		if verbose || rung.State != doctor.OK {
-			fmt.Fprintf(&b, "           %s\n", rung.Why)
-		}
-		if verbose && len(rung.Read) > 0 {
-			fmt.Fprintf(&b, "           read: %s\n", strings.Join(rung.Read, ", "))
-		}
+		p.rung(rung, verbose)
 	}
 	for _, rung := range r.Rungs {
 		for _, c := range rung.Changes {
@@ -33,11 +23,49 @@ func doctorText(r doctor.Report, verbose, color bool) string {
 			if rung.State == doctor.Note {
 				optional = "optional: "
 			}
-			fmt.Fprintf(&b, "\n%s%s", optional, c)
+			where, statement, _ := strings.Cut(c.String(), "\n")
+			p.WriteByte('\n')
+			p.folded(optional, "  ", where)
+			p.WriteString(statement)
 		}
 	}
-	b.WriteString("\n" + verdict(r) + "\n")
-	return b.String()
+	p.WriteString("\n" + verdict(r) + "\n")
+	return p.String()
+}
+
+// under is the indent of what belongs to a rung, which begins below its account.
+const under = "           "
+
+// rung writes one, and why it is as it is where that is wanted.
+func (p *printer) rung(r doctor.Rung, verbose bool) {
+	start, name, subject := fmt.Sprintf("%s  %-12s  ", painted(r.State, p.color), r.Account), r.Name, r.Subject
+	if strings.Contains(name, subject) {
+		subject = ""
+	}
+	switch {
+	case subject == "":
+		p.folded(start, under, name)
+	case p.width > 0 && shown(start+name+": "+subject) > p.room():
+		p.folded(start, under, name)
+		p.beneath(p.paint(dim, subject))
+	default:
+		p.folded(start, under, name+": "+subject)
+	}
+	if verbose || r.State != doctor.OK {
+		p.beneath(r.Why)
+	}
+	if verbose && len(r.Read) > 0 {
+		p.folded(under, under+"      ", "read: "+strings.Join(r.Read, ", "))
+	}
+}
+
+// beneath writes what belongs to a rung. On a terminal a long word that it begins with is indented less.
+func (p *printer) beneath(text string) {
+	start := under
+	if word, _, _ := strings.Cut(text, " "); p.width > 0 {
+		start = under[:min(len(under), max(0, p.room()-shown(word)))]
+	}
+	p.folded(start, under, text)
 }
 
 func verdict(r doctor.Report) string {
@@ -65,5 +93,5 @@ func painted(s doctor.State, color bool) string {
 	if !color {
 		return text
 	}
-	return map[doctor.State]string{doctor.OK: "\x1b[32m", doctor.Broken: "\x1b[31m", doctor.Unknown: "\x1b[33m", doctor.Note: "\x1b[36m"}[s] + text + "\x1b[0m"
+	return map[doctor.State]string{doctor.OK: green, doctor.Broken: red, doctor.Unknown: yellow, doctor.Note: cyan}[s] + text + plain
 }

@@ -44,7 +44,7 @@ func TestHelpIsComplete(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(cmd.Long) {
-			if ours && len([]rune(strings.TrimSpace(line))) > 110 {
+			if ours && len([]rune(strings.TrimSpace(line))) > 110 { // in the source; printed it is wrapped
 				t.Errorf("%s: a line of Long is %d characters: %s", path, len(line), line)
 			}
 		}
@@ -75,6 +75,69 @@ func TestExamplesParse(t *testing.T) {
 			}
 		}
 	})
+}
+
+// helpOf is what a command's help prints.
+func helpOf(t *testing.T, cmd *cobra.Command) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+	if code := Main(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != exitDone || stderr.Len() > 0 {
+		t.Fatalf("%q: exit code %d: %s", args, code, &stderr)
+	}
+	return stdout.String()
+}
+
+// No line of help is too long for the narrowest terminal that people have, and nothing is lost for that.
+func TestHelpFits(t *testing.T) {
+	walk(newRoot(), func(cmd *cobra.Command) {
+		help := helpOf(t, cmd)
+		for line := range strings.Lines(help) {
+			line = strings.TrimSuffix(line, "\n")
+			if n := len([]rune(line)); n > 80 || strings.Contains(line, "\t") {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), n, line)
+			}
+			if strings.TrimRight(line, " ") != line {
+				t.Errorf("%s: blanks at the end of %q", cmd.CommandPath(), line)
+			}
+		}
+		words := strings.Join(strings.Fields(help), " ")
+		whole := []string{cmd.Long, cmd.UseLine()}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { whole = append(whole, "--"+f.Name, f.Usage) })
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				whole = append(whole, sub.Name()+" "+sub.Short)
+			}
+		}
+		for _, text := range whole {
+			if text = strings.ReplaceAll(text, "`", ""); !strings.Contains(words, strings.Join(strings.Fields(text), " ")) {
+				t.Errorf("%s does not tell %q", cmd.CommandPath(), text)
+			}
+		}
+	})
+}
+
+// A command line that is too long goes on as shells take it; one that fits stays as it was written.
+func TestHelpFoldsExamples(t *testing.T) {
+	long := strings.Repeat("x", 40)
+	for _, tt := range []struct{ written, told string }{
+		{"  unstale plan --json   # so", "  unstale plan --json   # so\n"},
+		{"  a \\\n    --b # c\n  d", "  a \\\n    --b # c\n  d\n"},
+		{
+			"  unstale plan --site " + long + " --previous " + long + " '/a b'   # so and so",
+			"  # so and so\n  unstale plan --site " + long + " \\\n    --previous " + long + " '/a b'\n",
+		},
+		{
+			"  unstale plan --site " + long + " \\\n    --x 1 --y " + long + " -v | jq -r '.a | .b'  # so",
+			"  # so\n  unstale plan --site " + long + " --x 1 \\\n    --y " + long + " -v | jq -r '.a | .b'\n",
+		},
+	} {
+		var p printer
+		p.examples(tt.written)
+		if p.String() != tt.told {
+			t.Errorf("%s\nis told as\n%s", tt.written, p.String())
+		}
+	}
 }
 
 // The exit codes that --help tells are those there are.

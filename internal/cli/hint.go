@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unstale/unstale/internal/cli/story"
+	"github.com/unstale/unstale/internal/nearest"
 )
 
 // lastHint is what to try after an error that does not know it: most come from the machine, wherever it was
@@ -31,6 +33,14 @@ func lastHint(err error, cmd *cobra.Command) string {
 		return cmd.CommandPath() + " --verbose with the same flags, which shows what builds print"
 	}
 	return cmd.CommandPath() + " --help"
+}
+
+// noSuch is the error of a name that nothing of a kind has. It says which was probably meant.
+func noSuch(kind, name string, known []string) error {
+	if hint := nearest.Hint(name, known); hint != "" {
+		return fmt.Errorf("there is no %s %.120q; %s", kind, name, hint)
+	}
+	return fmt.Errorf("there is no %s %.120q", kind, name)
 }
 
 // below says whether a path is a directory or in it.

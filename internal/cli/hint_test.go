@@ -108,3 +108,15 @@ func TestNothingIsToldToNobody(t *testing.T) {
 		}
 	}
 }
+
+func TestNoSuch(t *testing.T) {
+	for name, want := range map[string]string{
+		"relat": `there is no route "relat"; did you mean relay?`,
+		"zzz":   `there is no route "zzz"`,
+		"a\nb":  `there is no route "a\nb"`,
+	} {
+		if got := noSuch("route", name, []string{"assume", "relay"}); got.Error() != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}

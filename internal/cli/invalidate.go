@@ -71,7 +71,8 @@ makes viewers see it, from what caches may hold. With "state" in the target that
 runs; otherwise --previous tells it, and without that everything is purged. '/*' purges everything.
 
 Targets are worked on all at once, and none holds up another. The wait is for each target, from the
-creation of its invalidation. The first Ctrl-C ends the waiting, not what AWS does; the second ends the
+creation of its invalidation; one that answers nothing is given up after as long, and after 10s at the
+least. The first Ctrl-C ends the waiting, not what AWS does; the second ends the
 program at once. Every run is written down before its first call (in $XDG_STATE_HOME/unstale/runs), so
 that --resume takes it up again, and pays for nothing twice. --attempt gives the run a name of your own:
 a CI job that is started again under the same name finds the same invalidations. UNSTALE_MEDIAN says how
@@ -82,13 +83,17 @@ or the targets file is wrong, 3 when something is still in progress when the wai
 viewers still see the old release. Of several targets the first of 1, 4 and 3 counts.`,
 		Example: `  unstale invalidate shop docs '/index.html' '/docs/*'
   unstale invalidate --all '/*'
-  unstale invalidate shop --site build/                     # plan a release, purge the least, and look
-  unstale invalidate shop --site build/ --dry-run           # only plan it
-  unstale invalidate shop --artifact site.zip --previous last.zip
   unstale invalidate --group web --wait none '#product-7'   # do not wait
-  unstale invalidate --distribution E2EXAMPLE '/*'          # of your own account, without a targets file
-  unstale invalidate --distribution E2EXAMPLE --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID '/*'
-  unstale invalidate --resume 20261123-024905-k3x9         # go on with a run that was cut off`,
+  # plan a release, or also purge the least for it, and look
+  unstale invalidate shop --site build/ --dry-run
+  unstale invalidate shop --site build/
+  unstale invalidate shop --artifact site.zip --previous last.zip
+  # without a targets file: of your own account, or of another
+  unstale invalidate --distribution E2EXAMPLE '/*'
+  unstale invalidate --distribution E2EXAMPLE '/*' \
+    --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID
+  # go on with a run that was cut off
+  unstale invalidate --resume 20261123-024905-k3x9`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			i := &invalidator{invalidateFlags: f, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(), waitGiven: cmd.Flags().Changed("wait")}
 			if cmd.Flags().Changed("verify") && cmd.Flags().Changed("no-verify") {
@@ -151,7 +156,7 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 		}
 	}
 	w := &work{
-		deployed: i.deployed, items: i.items, looks: i.looks, attempt: i.attempt, dir: i.dir, dry: i.dryRun, started: started, warn: i.warn,
+		deployed: i.deployed, items: i.items, looks: i.looks, wait: wait, attempt: i.attempt, dir: i.dir, dry: i.dryRun, started: started, warn: i.warn,
 	}
 	f, err := i.fleet(wait)
 	if err != nil {
@@ -353,7 +358,7 @@ func (i *invalidator) report(d invalidateDocument, broken error) error {
 	if err != nil {
 		err = fmt.Errorf("print what came of it: %w", err)
 	}
-	if result := d.err(); result != nil {
+	if result := d.err(!i.json && len(d.Targets) > 1); result != nil {
 		return errors.Join(result, err)
 	}
 	return err

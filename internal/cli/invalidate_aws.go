@@ -18,8 +18,9 @@ import (
 
 // connections are what this process opened to AWS, by profile and Region.
 type connections struct {
-	mu  sync.Mutex
-	all map[identity]func() (*connection, error)
+	patience time.Duration // how long getting credentials may take; 0: slowCredentials
+	mu       sync.Mutex
+	all      map[identity]func() (*connection, error)
 }
 
 type identity struct{ profile, region string }
@@ -42,7 +43,7 @@ func (c *connections) of(ctx context.Context, t targetfile.Target) (*connection,
 	}
 	open := c.all[id]
 	if open == nil {
-		open = sync.OnceValues(func() (*connection, error) { return connect(ctx, id) })
+		open = sync.OnceValues(func() (*connection, error) { return connect(ctx, id, c.patience) })
 		c.all[id] = open
 	}
 	c.mu.Unlock()
@@ -67,8 +68,8 @@ func (c *connections) advised(t targetfile.Target, err error, try string) string
 // slowCredentials is how long getting credentials may take: a process or a chain of roles may be asked.
 const slowCredentials = time.Minute
 
-// connect reads a profile and gets its credentials.
-func connect(ctx context.Context, id identity) (*connection, error) {
+// connect reads a profile and gets its credentials, with so much patience for who is to answer; 0: slowCredentials.
+func connect(ctx context.Context, id identity, patience time.Duration) (*connection, error) {
 	cfg, err := loadConfigOr(ctx, id.profile, id.region, "")
 	if err != nil {
 		return nil, err
@@ -82,9 +83,10 @@ func connect(ctx context.Context, id identity) (*connection, error) {
 		note = fmt.Sprintf("profile %s has no region: %s is called, where CloudFront is; --region or AWS_REGION for another", keyringOf(cfg, id.profile).begun, globalRegion)
 	}
 	keys := keyringOf(cfg, id.profile)
-	limited, cancel := context.WithTimeout(ctx, slowCredentials)
-	defer cancel()
-	if _, err := cfg.Credentials.Retrieve(limited); err != nil {
+	if patience == 0 || patience > slowCredentials || keys.process { // which may ask a person
+		patience = slowCredentials
+	}
+	if _, err := gateway.Within(ctx, patience, cfg.Credentials.Retrieve); err != nil {
 		return nil, keys.refused(err)
 	}
 	return &connection{cfg, ways.New(cfg), note, keys}, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
@@ -36,7 +37,7 @@ type invalidateTarget struct {
 	Distribution string         `json:"distribution,omitempty"`
 	Domain       string         `json:"domain,omitempty"`
 	Outcome      fleet.Outcome  `json:"outcome"`
-	Stage        string         `json:"stage"` // the last that was reached: planned, created, completed, seen
+	Stage        string         `json:"stage"` // the last that was reached: planned, created, completed, seen or restricted
 	Plan         []plan.Choice  `json:"plan"`  // empty where it is not known, or nothing is to purge
 	Invalidation string         `json:"invalidation,omitempty"`
 	Reference    string         `json:"reference,omitempty"`
@@ -86,7 +87,7 @@ func (i *invalidator) document(w *work, results []fleet.Result, interruption err
 		d.Run = ""
 	}
 	for n, r := range results {
-		t := i.target(n, r, w.advised(i.targets[n], r.Err, r.Try))
+		t := i.target(n, r, i.advised(w, n, r))
 		if t.again = w.again(n, r.Verdict.Progress); t.again {
 			t.Notes = append(t.Notes[:len(t.Notes):len(t.Notes)], fmt.Sprintf("invalidation %s was there before: it was found again, and nothing is paid anew", t.Invalidation))
 		}
@@ -97,6 +98,19 @@ func (i *invalidator) document(w *work, results []fleet.Result, interruption err
 	}
 	d.Cost = cost(d.Targets, w)
 	return d
+}
+
+// advised is what to do about a target. Where nobody answered the creation of an invalidation there may be one.
+func (i *invalidator) advised(w *work, n int, r fleet.Result) string {
+	try, p := w.advised(i.targets[n], r.Err, r.Try), r.Verdict.Progress
+	var e *gateway.Error
+	if p.Reference == "" || p.ID != "" || !errors.As(r.Err, &e) || e.Status != 0 || e.Code != gateway.RequestTimeout && e.Code != gateway.NetworkError {
+		return try
+	}
+	if try != "" {
+		try += "; then "
+	}
+	return try + "unstale invalidate --resume " + i.attempt + ", which finds the invalidation if it was made after all"
 }
 
 // overall is the outcome that decides about the exit code.
@@ -244,74 +258,4 @@ func dollars(m invalidation.Money) float64 { return float64(m) / float64(invalid
 // money is dollars as an amount.
 func money(d float64) invalidation.Money {
 	return invalidation.Money(d*float64(invalidation.Dollar) + 0.5)
-}
-
-// err is why the exit code is not 0.
-func (d invalidateDocument) err() error {
-	if d.Outcome == fleet.Done {
-		return nil
-	}
-	var first *invalidateTarget
-	n, left := 0, 0
-	for i := range d.Targets {
-		t := &d.Targets[i]
-		switch {
-		case t.Outcome == d.Outcome:
-			n++
-		case d.Outcome == fleet.Failed && t.Outcome == fleet.Skipped:
-			left++
-		default:
-			continue
-		}
-		if first == nil || first.Outcome == fleet.Skipped && t.Outcome == fleet.Failed {
-			first = t
-		}
-	}
-	return d.explain(first, n, left)
-}
-
-// explain makes the error of the n targets that decide and of those that were left for them, of which one is
-// told.
-func (d invalidateDocument) explain(first *invalidateTarget, n, left int) error {
-	of := ""
-	if len(d.Targets) > 1 {
-		of = fmt.Sprintf("%d of %d targets ", n, len(d.Targets))
-	}
-	again := "unstale invalidate --resume " + d.Run
-	switch d.Outcome {
-	case fleet.InProgress:
-		text := "still in progress when the wait ended: "
-		if d.Interrupted {
-			text = "interrupted: "
-		}
-		return coded{withTry(errors.New(of+text+first.Error), "unstale status --run %s, or %s", d.Run, again), exitInProgress}
-	case fleet.Stale:
-		try := first.Try
-		if try == "" {
-			try = again
-		}
-		return coded{withTry(errors.New(of+"completed, but viewers still see the old release: "+first.Error), "%s", try), exitStale}
-	}
-	if of != "" {
-		of += "failed"
-		if left > 0 {
-			of += fmt.Sprintf(", %d %s not begun", left, were(left))
-		}
-		of += "; " + first.Name + ": "
-	}
-	try := first.Try
-	switch {
-	case try == "" && (d.DryRun || first.Invalidation == ""): // there is nothing to go on with
-		try = "unstale doctor"
-	case try == "":
-		try = again
-	}
-	return withTry(errors.New(of+strings.TrimSpace(first.Error)), "%s", try)
-}
-
-func were(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
 }

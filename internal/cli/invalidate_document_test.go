@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
@@ -41,25 +40,6 @@ func TestSharedInvalidation(t *testing.T) {
 		}
 		if c := cost(all, w); c.Paths != tt.paths || c.Accounts[0].MonthPaths != 10+tt.paths {
 			t.Errorf("%s: %+v", tt.name, c)
-		}
-	}
-}
-
-// What was not begun did not fail.
-func TestStoppedIsNotFailed(t *testing.T) {
-	failed := invalidateTarget{Name: "docs", Outcome: fleet.Failed, Error: "no"}
-	left := invalidateTarget{Name: "shop", Outcome: fleet.Skipped, Error: "not begun"}
-	for _, tt := range []struct {
-		targets []invalidateTarget
-		want    string
-	}{
-		{[]invalidateTarget{left, failed}, "1 of 2 targets failed, 1 was not begun; docs: no"},
-		{[]invalidateTarget{failed, left, left}, "1 of 3 targets failed, 2 were not begun; docs: no"},
-		{[]invalidateTarget{failed, failed}, "2 of 2 targets failed; docs: no"},
-		{[]invalidateTarget{failed}, "no"},
-	} {
-		if err := (invalidateDocument{Outcome: fleet.Failed, Targets: tt.targets}).err(); err == nil || err.Error() != tt.want {
-			t.Errorf("%v, want %s", err, tt.want)
 		}
 	}
 }

@@ -30,11 +30,11 @@ func (i *invalidator) show(*work) show {
 	}
 	file, ok := i.stdout.(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(file.Fd())) {
-		return &lines{out: i.stdout}
+		return &lines{out: i.stdout, alone: len(i.targets) == 1}
 	}
 	_, height, err := term.GetSize(int(file.Fd()))
 	if err != nil {
-		return &lines{out: i.stdout}
+		return &lines{out: i.stdout, alone: len(i.targets) == 1}
 	}
 	names := make([]string, len(i.targets))
 	for n, t := range i.targets {
@@ -51,14 +51,15 @@ func (silent) broken() error     { return nil }
 
 // lines prints a line for each step.
 type lines struct {
-	out io.Writer
-	mu  sync.Mutex
-	err error
+	out   io.Writer
+	alone bool // there is one target, whose failure ends the program and is told then
+	mu    sync.Mutex
+	err   error
 }
 
 func (l *lines) event(e fleet.Event) {
 	text := stepText(e)
-	if text == "" {
+	if text == "" || e.Result != nil && l.alone {
 		return
 	}
 	l.mu.Lock()
@@ -96,6 +97,8 @@ func stepText(e fleet.Event) string {
 		return "nothing to purge"
 	case p.Stage == purge.Completed:
 		return "completed " + p.ID
+	case p.Stage == purge.Restricted:
+		return "not looked at: viewers need signed URLs or signed cookies"
 	case p.Stage == purge.Seen:
 		return fmt.Sprintf("seen from %s, %s", or(p.POP, "an unnamed point of presence"), plural.Of(p.Pages, "page"))
 	}
@@ -106,11 +109,11 @@ func stepText(e fleet.Event) string {
 const steps = 3
 
 // stepsDone is how many of them a stage is.
-var stepsDone = map[purge.Stage]int64{purge.Created: 1, purge.Completed: 2, purge.Seen: steps}
+var stepsDone = map[purge.Stage]int64{purge.Created: 1, purge.Completed: 2, purge.Seen: steps, purge.Restricted: steps}
 
 // doing is what comes after a stage.
 var doing = map[purge.Stage]string{
-	purge.Planned: "planning", purge.Created: "completing", purge.Completed: "verifying", purge.Seen: "seen",
+	purge.Planned: "planning", purge.Created: "completing", purge.Completed: "verifying", purge.Seen: "seen", purge.Restricted: "restricted",
 }
 
 // bars draws a bar for each target, or one for all where the terminal has not the room.

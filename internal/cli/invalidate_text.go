@@ -35,8 +35,11 @@ func (p *printer) plans(d invalidateDocument) {
 	for _, t := range d.Targets {
 		fmt.Fprintf(p, "%s\n", p.paint(bold, t.Name+where(t)))
 		switch {
+		case t.Error != "" && len(d.Targets) == 1: // why is told by the error that ends the program
+			p.WriteString("  cannot be planned\n")
 		case t.Error != "":
 			p.folded("  cannot be planned: ", "    ", t.Error)
+			p.try(t.Try)
 		case len(t.Plan) == 0:
 			p.WriteString("  nothing to purge: no cache holds what changed\n")
 		}
@@ -74,22 +77,30 @@ func (p *printer) outcomes(d invalidateDocument) {
 		if t.Completion > 0 {
 			completed = fmt.Sprintf("%.1fs", t.Completion)
 		}
-		if t.Pages > 0 {
+		switch {
+		case t.progress.Stage == purge.Restricted:
+			seen = string(purge.Restricted)
+		case t.Pages > 0:
 			seen = or(t.POP, "unnamed") + ", " + plural.Of(t.Pages, "page")
 		}
 		rows = append(rows, []string{t.Name, or(t.Distribution, "-"), outcomeWord(t), or(t.Invalidation, "-"), strconv.Itoa(t.paths(false)), completed, seen})
 	}
 	p.grid(columns, rows)
 	for _, t := range d.Targets {
-		if t.Error != "" && len(d.Targets) > 1 {
+		if t.Error != "" && t.Outcome != fleet.Skipped && len(d.Targets) > 1 { // that of one ends the program
 			p.folded(t.Name+": ", "    ", t.Error)
-			if t.Try != "" {
-				p.folded("    try: ", "         ", t.Try)
-			}
+			p.try(t.Try)
 		}
 		for _, n := range t.Notes {
 			p.folded(t.Name+": note: ", "    ", n)
 		}
+	}
+}
+
+// try says what to do about a target, where that is known.
+func (p *printer) try(text string) {
+	if text != "" {
+		p.folded("    try: ", "         ", text)
 	}
 }
 

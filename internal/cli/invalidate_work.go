@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/fleet/runs"
+	"github.com/unstale/unstale/internal/gateway"
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/release"
 	"github.com/unstale/unstale/internal/store"
@@ -90,7 +92,8 @@ type work struct {
 	connections
 	deployed deployed
 	items    []invalidation.Item
-	looks    []string // pages to look at besides
+	looks    []string      // pages to look at besides
+	wait     time.Duration // for completion, of targets that do not say it themselves
 	attempt  string
 	log      *runs.Log
 	dir      runs.Dir // where earlier runs are
@@ -114,6 +117,7 @@ type months struct {
 func (w *work) tasks(targets []targetfile.Target) []fleet.Target {
 	w.used, w.told = map[string]months{}, map[string]bool{}
 	all := make([]fleet.Target, len(targets))
+	w.connections.patience = w.longest(targets)
 	for i, t := range targets {
 		all[i] = fleet.Target{Name: t.Name, Account: runs.Account(t), Wait: t.Wait, Blind: w.blind(), Open: func(ctx context.Context) (fleet.Work, error) {
 			return w.open(ctx, i, t)
@@ -151,7 +155,9 @@ func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work
 		Target: planning(t), Name: w.deployed.name, Attempt: w.attempt, Snapshot: w.deployed.snapshot, Items: w.items,
 		Verify: slices.Concat(t.Verify, w.looks), Function: "unstale invalidate", State: state, Started: w.started,
 	})
-	w.count(ctx, t, state)
+	if err := w.count(ctx, t, state, cmp.Or(w.patience(t), fleet.DefaultBegin)); err != nil {
+		return fleet.Work{}, err
+	}
 	order := run.Order(time.Time{}, w.saved(i))
 	w.reword(&order, t)
 	made := fleet.Work{Gateway: owned(g, t), Order: order, Conclude: run.Conclude}
@@ -159,6 +165,26 @@ func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work
 		made.From = w.log.Run().Targets[i].Progress
 	}
 	return made, nil
+}
+
+// patience is how long a target may answer nothing; 0: any time.
+func (w *work) patience(t targetfile.Target) time.Duration {
+	if t.Wait != nil {
+		return fleet.Patience(*t.Wait)
+	}
+	return fleet.Patience(w.wait)
+}
+
+// longest is the patience of the most patient of some targets: they may share credentials.
+func (w *work) longest(targets []targetfile.Target) (most time.Duration) {
+	for _, t := range targets {
+		one := w.patience(t)
+		if one == 0 {
+			return 0
+		}
+		most = max(most, one)
+	}
+	return most
 }
 
 // skew is how far AWS's clock may be from this one: so much, and it refuses requests.
@@ -285,14 +311,15 @@ func (w *work) state(c *connection, i int, t targetfile.Target) (release.State, 
 	return kept, nil
 }
 
-// count notes how many paths were used in the target's account this month, as far as that is known.
-func (w *work) count(ctx context.Context, t targetfile.Target, state release.State) {
+// count notes how many paths were used in the target's account this month, as far as that is known. It fails only
+// where nobody answers.
+func (w *work) count(ctx context.Context, t targetfile.Target, state release.State, patience time.Duration) error {
 	account := runs.Account(t)
 	w.mu.Lock()
 	_, known := w.used[account]
 	w.mu.Unlock()
 	if known {
-		return
+		return nil
 	}
 	m := months{by: "runs on this machine"}
 	if t.State.Bucket != "" {
@@ -302,14 +329,21 @@ func (w *work) count(ctx context.Context, t targetfile.Target, state release.Sta
 	if name == "" {
 		name = "own"
 	}
-	used, err := state.Used(ctx, name, w.started)
-	if err != nil {
-		return // reading the state fails again where it matters, and is told there
+	used, err := gateway.Within(ctx, patience, func(ctx context.Context) (int, error) {
+		return state.Used(ctx, name, w.started)
+	})
+	var silent *gateway.Error
+	switch {
+	case errors.As(err, &silent) && silent.Code == gateway.RequestTimeout && silent.Status == 0:
+		return gateway.At(t.Target, "read the history in "+t.State.String(), err)
+	case err != nil:
+		return nil // reading the state fails again where it matters, and is told there
 	}
 	m.paths = used
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.used[account] = m
+	return nil
 }
 
 // planning is the target with how its releases are planned.

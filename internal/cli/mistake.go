@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/unstale/unstale/internal/cli/mistakes"
 	"github.com/unstale/unstale/internal/cli/story"
-	"github.com/unstale/unstale/internal/nearest"
 )
 
 // errMistaken ends a rehearsed mistake: it failed, as it was to.
@@ -19,16 +17,17 @@ var errMistaken = errors.New("the release failed, as it had to with this mistake
 
 // listMistakes is what --break help prints.
 func listMistakes(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NAME\tROUTES\tWHAT IS WRONG") // a tabwriter fails at its Flush
+	rows := [][]string{{"NAME", "ROUTES", "WHAT IS WRONG"}}
 	for _, m := range mistakes.All() {
 		routes := strings.Join(m.Routes(), " ")
 		if len(m.Routes()) == len(story.Routes()) {
 			routes = "all"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", m.Name, routes, m.Summary)
+		rows = append(rows, []string{m.Name, routes, m.Summary})
 	}
-	if err := w.Flush(); err != nil {
+	p := newPrinter(out)
+	p.list(rows)
+	if _, err := io.WriteString(out, p.String()); err != nil {
 		return fmt.Errorf("list the mistakes: %w", err)
 	}
 	return nil
@@ -39,7 +38,11 @@ func listMistakes(out io.Writer) error {
 func chooseMistake(name, route string, given bool) (mistakes.Mistake, string, error) {
 	m, ok := mistakes.Find(name)
 	if !ok {
-		return m, "", usage{withTry(errors.New(noMistake(name)), "unstale rehearse --break help")}
+		var known []string
+		for _, m := range mistakes.All() {
+			known = append(known, m.Name)
+		}
+		return m, "", usage{withTry(noSuch("mistake", name, known), "unstale rehearse --break help")}
 	}
 	routes := m.Routes()
 	for _, r := range routes {
@@ -51,19 +54,6 @@ func chooseMistake(name, route string, given bool) (mistakes.Mistake, string, er
 		return m, "", usage{withTry(fmt.Errorf("the mistake %s cannot be made on route %s", name, route), "--route with one of %s", strings.Join(routes, ", "))}
 	}
 	return m, routes[0], nil
-}
-
-// noMistake says that a mistake is not known, and which one was probably meant.
-func noMistake(name string) string {
-	var known []string
-	for _, m := range mistakes.All() {
-		known = append(known, m.Name)
-	}
-	text := fmt.Sprintf("there is no mistake %q", name)
-	if hint := nearest.Hint(name, known); hint != "" {
-		text += "; " + hint
-	}
-	return text
 }
 
 // rehearseMistake makes a mistake and explains it. It ends with an error also when all went as foreseen:

@@ -50,11 +50,17 @@ whatever that costs; cheapest pays as little as can be.
 
 The exit code is 0 when there is a plan, 2 when the input or the name of a file to write is wrong, and 1
 when no plan is possible.`,
-		Example: `  unstale plan --site build/ --previous last.zip --distribution-config config.json
-  aws cloudfront get-distribution --id E1EXAMPLE | unstale plan --site build/ --previous last.manifest --distribution-config -
-  unstale plan --site build/ --previous last.zip --distribution-config config.json --html plan.html
-  unstale plan --site build/ --previous last.zip --distribution-config config.json --json | jq -r '.items[].item'
-  unstale plan --site build/ --distribution-config config.json --manifest last.manifest   # to compare with next time`,
+		Example: `  unstale plan --site build/ --previous last.zip \
+    --distribution-config config.json
+  aws cloudfront get-distribution --id E1EXAMPLE \
+    | unstale plan --site build/ --previous last.zip --distribution-config -
+  unstale plan --site build/ --previous last.zip \
+    --distribution-config config.json --html plan.html
+  unstale plan --site build/ --previous last.zip \
+    --distribution-config config.json --json | jq -r '.items[].item'
+  # with a manifest to compare with next time
+  unstale plan --site build/ --previous last.manifest \
+    --distribution-config config.json --manifest next.manifest`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage{withTry(fmt.Errorf("plan takes no argument, but got %q", args[0]), "unstale plan --site %s, or unstale plan --help", args[0])}

@@ -28,9 +28,15 @@ const (
 const (
 	bold   = "\x1b[1m"
 	dim    = "\x1b[2m"
+	red    = "\x1b[31m"
+	green  = "\x1b[32m"
 	yellow = "\x1b[33m"
+	cyan   = "\x1b[36m"
 	plain  = "\x1b[0m"
 )
+
+// styles are all of them.
+func styles() []string { return []string{bold, dim, red, green, yellow, cyan, plain} }
 
 // printer writes a plan for people.
 type printer struct {
@@ -173,7 +179,8 @@ func (p *printer) folded(start, indent, text string) {
 	p.wrapped(start, indent, text)
 }
 
-// wrapped writes words after a start, and goes on in further lines after an indent.
+// wrapped writes words after a start, and goes on in further lines after an indent. A word that has not the room
+// there is indented less.
 func (p *printer) wrapped(start, indent, text string) {
 	p.WriteString(start)
 	room, at := p.room(), shown(start)
@@ -182,8 +189,8 @@ func (p *printer) wrapped(start, indent, text string) {
 		switch {
 		case i == 0:
 		case at+1+n > room:
-			p.WriteString("\n" + indent)
-			at = len(indent)
+			at = min(len(indent), max(0, room-n))
+			p.WriteString("\n" + indent[:at])
 		default:
 			p.WriteByte(' ')
 			at++
@@ -197,7 +204,7 @@ func (p *printer) wrapped(start, indent, text string) {
 // shown is how many columns a text takes: its colours take none.
 func shown(text string) int {
 	n := utf8.RuneCountInString(text)
-	for _, style := range []string{bold, dim, yellow, plain} {
+	for _, style := range styles() {
 		n -= len(style) * strings.Count(text, style)
 	}
 	return n

@@ -45,12 +45,12 @@ statement that repairs it; the exit code is then 1.
 
 The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.
 Ctrl-C leaves nothing behind, and the code is then 130.`,
-		Example: `  unstale rehearse                        # the smallest site, needs no Node
-  unstale rehearse --route relay          # with a function of the delivery account that has a veto
-  unstale rehearse --site spa             # a React single-page app, built by npm
-  unstale rehearse --json | jq .viewer    # one document at the end, nothing else
-  unstale rehearse --break trust          # one mistake, and the statement that repairs it
-  unstale rehearse --serve                # keep both accounts up for the AWS CLI, git and a browser`,
+		Example: `  unstale rehearse                       # the smallest site, needs no Node
+  unstale rehearse --route relay         # through a function of the other one
+  unstale rehearse --site spa            # a React single-page app, built by npm
+  unstale rehearse --json | jq .viewer   # one document at the end, nothing else
+  unstale rehearse --break trust         # one mistake, and what repairs it
+  unstale rehearse --serve               # and stay up for the AWS CLI and git`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage{withTry(fmt.Errorf("rehearse takes no argument, but got %q", args[0]), "unstale rehearse --help")}
@@ -83,7 +83,7 @@ Ctrl-C leaves nothing behind, and the code is then 130.`,
 
 func rehearse(ctx context.Context, f rehearseFlags, routeGiven bool, stdout, stderr io.Writer) (err error) {
 	if !slices.Contains(story.Routes(), f.route) {
-		return usage{withTry(fmt.Errorf("there is no route %q", f.route), "--route with one of %s", strings.Join(story.Routes(), ", "))}
+		return usage{withTry(noSuch("route", f.route, story.Routes()), "--route with one of %s", strings.Join(story.Routes(), ", "))}
 	}
 	var mistake mistakes.Mistake
 	if f.mistake != "" {

@@ -47,8 +47,9 @@ The exit code is 0 when every target could be looked at, 1 when one could not, 2
 or the targets file is wrong.`,
 		Example: `  unstale status
   unstale status shop --last 20
-  unstale status --distribution E2EXAMPLE --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID
-  unstale status --run 20261123-024905-k3x9       # one run of unstale invalidate
+  unstale status --distribution E2EXAMPLE \
+    --role-arn arn:aws:iam::222222222222:role/unstale-purge --external-id ID
+  unstale status --run 20261123-024905-k3x9   # one run of unstale invalidate
   unstale status --json | jq '.targets[].headroom'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return status(cmd.Context(), f, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -97,7 +98,7 @@ func status(ctx context.Context, f statusFlags, args []string, stdout, stderr io
 	if err != nil {
 		return fmt.Errorf("print the status: %w", err)
 	}
-	return d.err()
+	return d.err(!f.json && len(d.Targets) > 1)
 }
 
 // scope is which targets to look at, and what was run here.

@@ -138,25 +138,35 @@ func (d *statusDocument) add(targets []targetfile.Target) {
 	}
 }
 
-// err tells of targets that could not be looked at.
-func (d statusDocument) err() error {
-	n := 0
-	var first *statusTarget
-	for i := range d.Targets {
-		if t := &d.Targets[i]; t.Error != "" {
-			if n++; first == nil {
-				first = t
-			}
+// err tells of targets that could not be looked at. told says that each of several has its error printed already.
+func (d statusDocument) err(told bool) error {
+	var names []string
+	var first statusTarget
+	try := ""
+	for _, t := range d.Targets {
+		if t.Error == "" {
+			continue
 		}
+		if len(names) == 0 {
+			first, try = t, t.Try
+		}
+		if told && t.Try != first.Try {
+			try = "what stands above for each of them"
+		}
+		names = append(names, t.Name)
 	}
-	if first == nil {
+	text := ""
+	switch {
+	case len(names) == 0:
 		return nil
+	case told:
+		text = fmt.Sprintf("%d of %d targets (%s) cannot be looked at", len(names), len(d.Targets), someNames(names))
+	case len(d.Targets) > 1:
+		text = fmt.Sprintf("%d of %d targets cannot be looked at; %s: %s", len(names), len(d.Targets), first.Name, first.Error)
+	default:
+		text = first.Error
 	}
-	text := first.Error
-	if len(d.Targets) > 1 {
-		text = fmt.Sprintf("%d of %d targets cannot be looked at; %s: %s", n, len(d.Targets), first.Name, first.Error)
-	}
-	return withTry(errors.New(text), "%s", or(first.Try, "unstale doctor"))
+	return withTry(errors.New(text), "%s", or(try, "unstale doctor"))
 }
 
 // writeStatus prints it: a table of targets, the invalidations of each, accounts, runs.
@@ -193,11 +203,9 @@ func (p *printer) targets(d statusDocument) {
 // invalidations lists them by target.
 func (p *printer) invalidations(d statusDocument) {
 	for _, t := range d.Targets {
-		if t.Error != "" {
+		if t.Error != "" && len(d.Targets) > 1 { // that of one ends the program
 			p.folded(t.Name+": ", "    ", t.Error)
-			if t.Try != "" {
-				p.folded("    try: ", "         ", t.Try)
-			}
+			p.try(t.Try)
 		}
 		if t.KnownFrom != "CloudFront" {
 			p.folded(t.Name+": note: ", "    ", "route "+t.Route+" lists what is in progress only; the rest is from "+t.KnownFrom)

@@ -104,3 +104,30 @@ func elided(text string, most int) string {
 	tail := (most - 1) / 2
 	return string(runes[:most-1-tail]) + "…" + string(runes[len(runes)-tail:])
 }
+
+// leastText is the narrowest column in which sentences are read with ease.
+const leastText = 30
+
+// list writes a table, heads first, whose last column has sentences. On a terminal these are folded: in their column,
+// or below the others where there is not the room.
+func (p *printer) list(rows [][]string) {
+	last := len(rows[0]) - 1
+	widths := make([]int, last)
+	for _, row := range rows {
+		for i := range widths {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	for _, row := range rows {
+		start := ""
+		for i, n := range widths {
+			start += row[i] + strings.Repeat(" ", n-utf8.RuneCountInString(row[i])+gap)
+		}
+		if text := row[last]; p.width > 0 && p.room()-shown(start) < min(leastText, shown(text)) {
+			p.WriteString(strings.TrimRight(start, " ") + "\n")
+			p.folded("    ", "    ", text)
+			continue
+		}
+		p.folded(start, strings.Repeat(" ", shown(start)), row[last])
+	}
+}

@@ -108,3 +108,19 @@ func TestShown(t *testing.T) {
 		}
 	}
 }
+
+// The sentences of a list stand in their column, or below where a terminal has not the room; elsewhere they stay whole.
+func TestList(t *testing.T) {
+	rows := [][]string{{"NAME", "ROUTES", "WHAT"}, {"trust", "assume states", "the purge role trusts another role of the account"}, {"é", "all", "no"}}
+	for width, want := range map[int]string{
+		0:  "NAME   ROUTES         WHAT\ntrust  assume states  the purge role trusts another role of the account\né      all            no\n",
+		60: "NAME   ROUTES         WHAT\ntrust  assume states  the purge role trusts another role of\n                      the account\né      all            no\n",
+		40: "NAME   ROUTES         WHAT\ntrust  assume states\n    the purge role trusts another role\n    of the account\né      all            no\n",
+	} {
+		p := printer{width: width}
+		p.list(rows)
+		if p.String() != want {
+			t.Errorf("%d columns:\n%s", width, p.String())
+		}
+	}
+}

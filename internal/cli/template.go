@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +36,7 @@ CDK nor Node, no bootstrap and no assets, and name no account. Without NAME they
 			}
 			body, err := deploy.Template(args[0])
 			if err != nil {
-				return usage{withTry(fmt.Errorf("there is no template %q", args[0]), "one of %s", strings.Join(deploy.Templates(), ", "))}
+				return usage{withTry(noSuch("template", args[0], deploy.Templates()), "one of %s", strings.Join(deploy.Templates(), ", "))}
 			}
 			if _, err := cmd.OutOrStdout().Write(body); err != nil {
 				return fmt.Errorf("print the template: %w", err)
@@ -50,8 +49,7 @@ CDK nor Node, no bootstrap and no assets, and name no account. Without NAME they
 }
 
 func listTemplates(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NAME\tWHAT IT MAKES") // Flush reports what went wrong
+	rows := [][]string{{"NAME", "WHAT IT MAKES"}}
 	for _, name := range deploy.Templates() {
 		body, err := deploy.Template(name)
 		if err != nil {
@@ -61,9 +59,11 @@ func listTemplates(out io.Writer) error {
 		if err := json.Unmarshal(body, &t); err != nil {
 			return fmt.Errorf("read the template %s: %w", name, err)
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\n", name, t.Description)
+		rows = append(rows, []string{name, t.Description})
 	}
-	if err := w.Flush(); err != nil {
+	p := newPrinter(out)
+	p.list(rows)
+	if _, err := io.WriteString(out, p.String()); err != nil {
 		return fmt.Errorf("list the templates: %w", err)
 	}
 	return nil

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
-	"github.com/unstale/unstale/internal/awsjson"
 	"github.com/unstale/unstale/templates"
 )
 
@@ -47,6 +46,8 @@ type Taken struct {
 	Elsewhere              bool // it may be another account's
 	// By is another stack of the same name, which another route made and which is likely to have it; "": there is none.
 	By string
+
+	about string // the description that ours has; "": none
 }
 
 func (t *Taken) Error() string {
@@ -224,38 +225,67 @@ func (d *Deployment) otherRoute(ctx context.Context, at *side, step templates.St
 	return "", nil
 }
 
-// lasting are the resources with names of their own that a template keeps when its stack goes, as far as
-// they are made.
-func (d *Deployment) lasting(at *side, body []byte) ([]Taken, error) {
-	var t struct {
-		Resources map[string]struct {
-			Type, Condition, DeletionPolicy string
-			Properties                      struct{ BucketName, RepositoryName any }
-		}
-	}
+// resource is what matters here of one in a template.
+type resource struct {
+	Type, Condition, DeletionPolicy string
+	Properties                      struct{ BucketName, RepositoryName, RepositoryDescription any }
+}
+
+func resources(body []byte) (map[string]resource, error) {
+	var t struct{ Resources map[string]resource }
 	if err := json.Unmarshal(body, &t); err != nil {
 		return nil, fmt.Errorf("read the template's resources: %w", err)
 	}
+	return t.Resources, nil
+}
+
+// called is the name that a template gives a bucket or a repository; "" for all else.
+func (d *Deployment) called(at *side, r resource) string {
+	return cmp.Or(d.evaluated(at, r.Properties.BucketName), d.evaluated(at, r.Properties.RepositoryName))
+}
+
+// lasting are the resources with names of their own that a template keeps when its stack goes, as far as
+// they are made.
+func (d *Deployment) lasting(at *side, body []byte) ([]Taken, error) {
+	all, err := resources(body)
+	if err != nil {
+		return nil, err
+	}
 	var out []Taken
-	for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
-		r := t.Resources[id]
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		r := all[id]
 		if !strings.HasPrefix(r.DeletionPolicy, "Retain") || r.Condition == "MakeSite" && d.options.Parameters["ExistingDistributionId"] != "" {
 			continue
 		}
-		for _, property := range []any{r.Properties.BucketName, r.Properties.RepositoryName} {
-			if name := d.evaluated(at, property); name != "" {
-				out = append(out, Taken{LogicalID: id, Type: r.Type, Name: name})
-			}
+		if name := d.called(at, r); name != "" {
+			out = append(out, Taken{LogicalID: id, Type: r.Type, Name: name, about: d.evaluated(at, r.Properties.RepositoryDescription)})
 		}
 	}
 	return out, nil
 }
 
-// evaluated is a name as the templates write it: of the parameter Name, the account and the Region.
+// evaluated is a text as the templates write it: of the parameter Name, the account and the Region. "": it is
+// written otherwise.
 func (d *Deployment) evaluated(at *side, property any) string {
+	if text, ok := property.(string); ok {
+		return text
+	}
 	call, _ := property.(map[string]any)
 	if call["Ref"] == "Name" {
 		return d.options.Name
+	}
+	if join, _ := call["Fn::Join"].([]any); len(join) == 2 {
+		separator, _ := join[0].(string)
+		list, _ := join[1].([]any)
+		var parts []string
+		for _, p := range list {
+			part := d.evaluated(at, p)
+			if part == "" {
+				return ""
+			}
+			parts = append(parts, part)
+		}
+		return strings.Join(parts, separator)
 	}
 	sub, _ := call["Fn::Sub"].([]any)
 	if len(sub) == 0 {
@@ -282,7 +312,7 @@ func (s *side) taken(ctx context.Context, t *Taken) (bool, error) {
 		return false, err
 	}
 	var out struct{}
-	err := awsjson.Operation{Service: "codecommit", Target: "CodeCommit_20150413.GetRepository"}.Call(ctx, s.cfg, s.region, map[string]string{"repositoryName": t.Name}, &out)
+	err := s.repositories("GetRepository").Call(ctx, s.cfg, s.region, map[string]string{"repositoryName": t.Name}, &out)
 	var refused smithy.APIError
 	if errors.As(err, &refused) {
 		return false, nil

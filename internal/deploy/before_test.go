@@ -39,6 +39,9 @@ func TestLastingNamesAreUnderstood(t *testing.T) {
 		found, err := d.lasting(at, body)
 		for _, l := range found {
 			got[l.LogicalID] = l.Name
+			if l.Type == repositoryType && l.about != "Source of the shop site" { // by which it is known as ours
+				t.Errorf("%s: %s has the description %q", name, l.LogicalID, l.about)
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)

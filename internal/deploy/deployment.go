@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/unstale/unstale/internal/nearest"
 	"github.com/unstale/unstale/templates"
 )
 
@@ -332,5 +333,6 @@ type UnknownParameter struct {
 }
 
 func (u *UnknownParameter) Error() string {
-	return fmt.Sprintf("route %s has no parameter %q to give; there are %s", u.Route, u.Name, strings.Join(u.Known, ", "))
+	return fmt.Sprintf("route %s has no parameter %q to give; %s", u.Route, u.Name,
+		cmp.Or(nearest.Hint(u.Name, u.Known), "there are "+strings.Join(u.Known, ", ")))
 }

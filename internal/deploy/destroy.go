@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,12 @@ import (
 )
 
 // Removal is what taking a route away comes to, in the order in which it is done.
-type Removal struct{ Stacks []Doomed }
+type Removal struct {
+	Stacks  []Doomed
+	Left    []Leftover
+	Callers []Caller // of what goes
+	Missing []Item   // was named, and is not found; it has no physical ID
+}
 
 // Doomed is a stack that is to go.
 type Doomed struct {
@@ -26,21 +32,29 @@ type Doomed struct {
 	Goes           []Item // with the stack
 	Stays          []Item // after it, because the template retains it and nobody named it
 
-	at     *side
-	status types.StackStatus
-	id     string
-	body   string
+	at         *side
+	status     types.StackStatus
+	id         string
+	body       string
+	parameters map[string]string
 }
 
 // Item is a resource of a stack.
 type Item struct {
 	LogicalID, PhysicalID, Type string
-	Objects                     int // in a bucket, with former versions
+	Name                        string // what people call it: a repository's physical ID is a number
+	Objects                     int    // in a bucket, with former versions
 	retained                    bool
 }
 
+// among says whether a list names the item.
+func (i Item) among(names []string) bool {
+	return slices.Contains(names, i.LogicalID) || slices.Contains(names, i.PhysicalID) || slices.Contains(names, i.Name)
+}
+
 const (
-	bucketType = "AWS::S3::Bucket"
+	bucketType     = "AWS::S3::Bucket"
+	repositoryType = "AWS::CodeCommit::Repository"
 	// KeyType is the type of items that CloudFormation does not delete at once: it schedules keys for
 	// deletion, 30 days ahead unless the template says otherwise (User Guide, AWS::KMS::Key).
 	KeyType = "AWS::KMS::Key"
@@ -69,12 +83,14 @@ func (t *TwoAccounts) Error() string {
 
 // Destroy removes every stack of the name from the accounts, whichever route made it, with or without a
 // pipeline, in reverse order once Remove agrees. Buckets that go are emptied first. What
-// templates retain, because people's content is in it, goes only if also names it, by logical or physical ID.
+// templates retain, because people's content is in it, goes only if also names it, by logical or physical ID
+// or by name; whether its stack is still there or went before.
 func (d *Deployment) Destroy(ctx context.Context, also []string) (Removal, error) {
 	r, err := d.inventory(ctx, also)
-	if err != nil || len(r.Stacks) == 0 {
+	if err != nil || len(r.Stacks) == 0 && !slices.ContainsFunc(r.Left, func(l Leftover) bool { return l.Goes }) {
 		return r, err
 	}
+	r.Callers = d.callers(ctx, r)
 	yes, err := d.options.Remove(r)
 	if err != nil {
 		return r, err
@@ -85,6 +101,14 @@ func (d *Deployment) Destroy(ctx context.Context, also []string) (Removal, error
 	for _, s := range r.Stacks {
 		if err := d.destroy(ctx, s); err != nil {
 			return r, fmt.Errorf("account %s: %w", s.Account, err)
+		}
+	}
+	for _, l := range r.Left {
+		if !l.Goes {
+			continue
+		}
+		if err := d.erase(ctx, l); err != nil {
+			return r, fmt.Errorf("account %s: %w", l.Account, err)
 		}
 	}
 	return r, nil
@@ -101,7 +125,8 @@ func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, err
 		return Removal{}, err
 	}
 	var r Removal
-	named, kept := map[string]bool{}, []string{}
+	var gone []templates.Step
+	kinds := map[string]string{} // what could be named, by logical ID
 	for _, step := range steps {
 		at, name := d.sides[step.Side], d.stackName(step.Template)
 		mine := slices.ContainsFunc(asked, func(s templates.Step) bool { return s.Template == step.Template && s.Side == step.Side })
@@ -125,44 +150,51 @@ func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, err
 			return Removal{}, &TwoAccounts{at.account, name}
 		}
 		if s != nil || mine { // what is gone may be named again by a run that goes on where another broke off
-			kept = append(kept, retained...)
-			for _, id := range retained {
-				named[id] = true
-			}
+			maps.Copy(kinds, retained)
 		}
 		if s == nil {
+			gone = append(gone, step)
 			continue
 		}
 		r.Stacks = append(r.Stacks, *s)
-		for _, i := range append(slices.Clone(s.Goes), s.Stays...) {
-			named[i.LogicalID], named[i.PhysicalID] = true, true
-		}
 	}
-	slices.Sort(kept)
-	kept = slices.Compact(kept)
+	if r.Left, err = d.leftovers(ctx, gone, r.Stacks, also); err != nil {
+		return Removal{}, err
+	}
+	for _, l := range r.Left {
+		kinds[l.LogicalID] = l.Type
+	}
 	for _, name := range also {
-		if !named[name] {
-			return Removal{}, &NotRetained{name, kept}
+		switch kind := kinds[name]; {
+		case r.goes(name):
+		case kind == "":
+			return Removal{}, &NotRetained{name, slices.Sorted(maps.Keys(kinds))}
+		default:
+			r.Missing = append(r.Missing, Item{LogicalID: name, Type: kind})
 		}
 	}
 	return r, nil
 }
 
-// retains lists the logical IDs of what a template retains.
-func retains(body []byte) ([]string, error) {
-	var t struct {
-		Resources map[string]struct{ DeletionPolicy string }
+// goes says whether something of a name is deleted.
+func (r Removal) goes(name string) bool {
+	is := func(i Item) bool { return i.among([]string{name}) }
+	return slices.ContainsFunc(r.Stacks, func(s Doomed) bool { return slices.ContainsFunc(s.Goes, is) }) ||
+		slices.ContainsFunc(r.Left, func(l Leftover) bool { return l.Goes && is(l.Item) })
+}
+
+// retains lists what a template retains: types by logical ID.
+func retains(body []byte) (map[string]string, error) {
+	all, err := resources(body)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body, &t); err != nil {
-		return nil, fmt.Errorf("read the template's policies: %w", err)
-	}
-	var out []string
-	for id, r := range t.Resources {
+	out := map[string]string{}
+	for id, r := range all {
 		if strings.HasPrefix(r.DeletionPolicy, "Retain") {
-			out = append(out, id)
+			out[id] = r.Type
 		}
 	}
-	slices.Sort(out)
 	return out, nil
 }
 
@@ -189,18 +221,18 @@ func (d *Deployment) doomed(ctx context.Context, at *side, name string, also []s
 			return nil, err
 		}
 	}
-	s := &Doomed{Account: at.account, Stack: name, at: at, status: st.StackStatus, id: aws.ToString(st.StackId)}
+	s := &Doomed{Account: at.account, Stack: name, at: at, status: st.StackStatus, id: aws.ToString(st.StackId), parameters: parametersOf(st)}
 	template, err := at.stacks.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: st.StackId, TemplateStage: types.TemplateStageOriginal})
 	if err != nil {
 		return nil, fmt.Errorf("read the template of stack %s: %w", name, err)
 	}
 	s.body = aws.ToString(template.TemplateBody)
-	return s, s.list(ctx, also)
+	return s, d.list(ctx, s, also)
 }
 
-// list sorts the stack's resources into those that go and those that stay.
-func (s *Doomed) list(ctx context.Context, also []string) error {
-	retained, err := retains([]byte(s.body))
+// list sorts a stack's resources into those that go and those that stay.
+func (d *Deployment) list(ctx context.Context, s *Doomed, also []string) error {
+	declared, err := resources([]byte(s.body))
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", s.Stack, err)
 	}
@@ -213,13 +245,17 @@ func (s *Doomed) list(ctx context.Context, also []string) error {
 			continue
 		}
 		i := Item{LogicalID: aws.ToString(r.LogicalResourceId), PhysicalID: aws.ToString(r.PhysicalResourceId), Type: aws.ToString(r.ResourceType)}
-		if i.Type == bucketType {
+		i.Name = i.PhysicalID
+		switch i.Type {
+		case bucketType:
 			if i.Objects, err = s.at.count(ctx, i.PhysicalID); err != nil {
 				return err
 			}
+		case repositoryType:
+			i.Name = cmp.Or(d.called(s.at, declared[i.LogicalID]), i.Name)
 		}
-		i.retained = slices.Contains(retained, i.LogicalID)
-		if i.retained && !slices.Contains(also, i.LogicalID) && !slices.Contains(also, i.PhysicalID) {
+		i.retained = strings.HasPrefix(declared[i.LogicalID].DeletionPolicy, "Retain")
+		if i.retained && !i.among(also) {
 			s.Stays = append(s.Stays, i)
 		} else {
 			s.Goes = append(s.Goes, i)
@@ -255,7 +291,7 @@ func (d *Deployment) release(ctx context.Context, s Doomed) error {
 	switch s.status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete:
 	default:
-		return fmt.Errorf("stack %s is %s: what it retains can only be deleted by hand", s.Stack, s.status)
+		return fmt.Errorf("stack %s is %s: nothing that it retains can be released from it: take it away without that, and that afterwards", s.Stack, s.status)
 	}
 	var t map[string]any
 	if err := json.Unmarshal([]byte(s.body), &t); err != nil {

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -135,15 +136,16 @@ func TestTargetsAreUnderstood(t *testing.T) {
 }
 
 func TestRetains(t *testing.T) {
-	for name, want := range map[string][]string{
-		"pipeline-base": {"ArtifactsKey"}, "delivery-relay": {"SiteBucket"}, "pipeline-relay": {"PipelineRepository"}, BucketTemplate: nil,
-		"same-account": {"ArtifactsKey", "PipelineRepository", "SiteBucket"},
+	const key, repository = KeyType, repositoryType
+	for name, want := range map[string]map[string]string{
+		"pipeline-base": {"ArtifactsKey": key}, "delivery-relay": {"SiteBucket": bucketType}, "pipeline-relay": {"PipelineRepository": repository}, BucketTemplate: {},
+		"same-account": {"ArtifactsKey": key, "PipelineRepository": repository, "SiteBucket": bucketType},
 	} {
 		body, err := Template(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := retains(body); err != nil || !slices.Equal(got, want) {
+		if got, err := retains(body); err != nil || !maps.Equal(got, want) {
 			t.Errorf("%s retains %q, %v, want %q", name, got, err, want)
 		}
 	}

@@ -31,7 +31,8 @@ type Fleet struct {
 	PerAccount int // calls at once in one account, of each kind; 0: DefaultPerAccount
 	Overall    int // calls at once in all; 0: DefaultOverall
 	// Begin is how long a target may take until its invalidation is created; 0: DefaultBegin. Wait is how
-	// long it is waited for from then on; 0: not at all.
+	// long it is waited for from then on; 0: not at all. A target that answers nothing is given up after
+	// [Patience] of it.
 	Begin, Wait time.Duration
 	Verify      bool // look as a viewer once it is completed
 	// Stop begins no other target once one has failed. Then only PerAccount targets of an account are
@@ -208,6 +209,8 @@ func (r *running) purge(parent context.Context, i int, t Target, work Work, crea
 	defer timer.Stop()
 
 	paced := &gateway{Gateway: work.Gateway, lanes: r.lanes, account: t.Account, stopped: r.stopped}
+	paced.silence = &silence{patience: Patience(g.wait), giveUp: cancel}
+	defer paced.silence.close()
 	paced.doing = func(d Doing) { r.observe(Event{Index: i, Target: t.Name, Progress: work.From, Doing: d}) }
 	saved := work.Order.Saved
 	work.Order.Until = r.Now().Add(never)
@@ -238,7 +241,11 @@ func (r *running) purge(parent context.Context, i int, t Target, work Work, crea
 			break
 		}
 	}
-	result := r.judge(g, parent.Err() != nil, t.Name, v, paced.trouble())
+	silent := paced.silence.why()
+	if parent.Err() != nil {
+		silent = nil // whoever interrupts it has not waited for that
+	}
+	result := r.judge(g, parent.Err() != nil, t.Name, v, paced.trouble(), silent)
 	if work.Conclude != nil {
 		// What was done is to be recorded also where the context has ended.
 		end, cancel := context.WithTimeout(context.WithoutCancel(parent), concluding)

@@ -18,6 +18,7 @@ type gateway struct {
 	account string
 	stopped func() string
 	doing   func(Doing) // told what a call is for, where that changes; nil: nobody is
+	silence *silence    // nil: however long nobody answers, the calls' own bounds count
 
 	mu   sync.Mutex
 	last error // of the last call that failed
@@ -50,9 +51,16 @@ func (g *gateway) tell(d Doing) {
 	}
 }
 
+// creation is the kind of call whose answer is waited for.
+const creation = "create"
+
 // pass makes a call in its lane.
 func pass[T any](ctx context.Context, g *gateway, kind string, call func(context.Context) (T, error)) (out T, err error) {
 	err = g.lanes.do(ctx, lane{g.account, kind}, func() (err error) {
+		if g.silence != nil {
+			g.silence.begin(kind == creation)
+			defer func() { g.silence.end(err) }()
+		}
 		if out, err = call(ctx); err != nil && ctx.Err() == nil {
 			g.mu.Lock()
 			defer g.mu.Unlock()
@@ -68,10 +76,11 @@ func (g *gateway) Distribution(ctx context.Context) (plan.Distribution, error) {
 }
 
 // Create asks for a batch. Once the request is on its way its answer is waited for, however impatient
-// the caller gets: the answer tells the invalidation's ID. Gateways bound their calls themselves.
+// the caller gets: the answer tells the invalidation's ID. Gateways bound their calls themselves: CloudFront
+// has 10 s for it, an invalidator 45 s.
 func (g *gateway) Create(ctx context.Context, batch invalidation.Batch) (invalidation.Invalidation, error) {
 	g.tell(Creating)
-	return pass(ctx, g, "create", func(ctx context.Context) (invalidation.Invalidation, error) {
+	return pass(ctx, g, creation, func(ctx context.Context) (invalidation.Invalidation, error) {
 		if err := ctx.Err(); err != nil {
 			return invalidation.Invalidation{}, err
 		}

@@ -31,8 +31,9 @@ type Result struct {
 	Took    time.Duration
 }
 
-// judge says what a verdict means for who asked.
-func (r *running) judge(g goal, interrupted bool, name string, v purge.Verdict, trouble error) Result {
+// judge says what a verdict means for who asked. trouble is why the last call failed, silent why the target was
+// given up; each may be nil.
+func (r *running) judge(g goal, interrupted bool, name string, v purge.Verdict, trouble, silent error) Result {
 	result := Result{Target: name, Verdict: v}
 	switch v.Outcome {
 	case purge.Viewed:
@@ -46,7 +47,7 @@ func (r *running) judge(g goal, interrupted bool, name string, v purge.Verdict, 
 			result.Outcome = Stale
 		}
 	default:
-		r.unfinished(&result, g, interrupted, trouble)
+		r.unfinished(&result, g, interrupted, trouble, silent)
 	}
 	return result
 }
@@ -57,7 +58,7 @@ func seenStale(v purge.Verdict) bool {
 }
 
 // unfinished judges a purge that nobody waits for any more.
-func (r *running) unfinished(result *Result, g goal, interrupted bool, trouble error) {
+func (r *running) unfinished(result *Result, g goal, interrupted bool, trouble, silent error) {
 	p := result.Verdict.Progress
 	switch {
 	case g.enough(p):
@@ -72,6 +73,8 @@ func (r *running) unfinished(result *Result, g goal, interrupted bool, trouble e
 		result.Outcome, result.Err = InProgress, fmt.Errorf("wait for invalidation %s on distribution %s: it goes on at AWS and completes by itself", p.ID, p.Distribution)
 	case interrupted:
 		result.Outcome, result.Err = InProgress, fmt.Errorf("purge %s: interrupted before CloudFront accepted an invalidation", result.Target)
+	case silent != nil:
+		result.Outcome, result.Err, result.Try = Failed, silent, adviceOf(silent)
 	default:
 		result.Outcome, result.Err, result.Try = Failed, fmt.Errorf("purge %s: CloudFront accepted no invalidation within %s", result.Target, r.Begin), adviceOf(trouble)
 		if trouble != nil {

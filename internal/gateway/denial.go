@@ -59,7 +59,7 @@ func advise(e *Error) string {
 		return signIn
 	case "NoSuchBucket":
 		return "make the bucket, or mend its name (state, in the targets file)"
-	case NetworkError:
+	case NetworkError, RequestTimeout:
 		if e.Endpoint != "" {
 			return fmt.Sprintf("check that %s is right and answers (AWS_ENDPOINT_URL, endpoint_url of the profile, the network)", e.Endpoint)
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -66,7 +65,7 @@ type Error struct {
 	Action   string // e.g. "cloudfront:CreateInvalidation"
 	Resource string // ARN
 
-	Endpoint string // host that could not be reached, as the SDK names it; "" where one was
+	Endpoint string // that could not be reached or gave no answer, as the SDK names it; "" where one did
 
 	Try       string // the next step as a sentence without capital and full stop; "" when there is none to name
 	Temporary bool   // a later try may succeed with nothing changed
@@ -184,11 +183,9 @@ func unreached(err error) (endpoint, message string) {
 	if !errors.As(err, &request) {
 		return "", err.Error()
 	}
-	at, bad := url.Parse(request.URL)
-	if bad != nil || at.Host == "" {
+	if endpoint = endpointOf(err); endpoint == "" {
 		return "", request.Error()
 	}
-	endpoint = at.Scheme + "://" + at.Host
 	return endpoint, fmt.Sprintf("%s does not answer: %v", endpoint, request.Err)
 }
 
@@ -218,18 +215,6 @@ func temporary(code string, status int) bool {
 		return true
 	}
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
-}
-
-// Within makes one call and ends it after limit. That the call took too long is told apart from the
-// caller's own deadline, so that a caller with time left may try again.
-func Within[T any](ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	out, err := call(limited)
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return out, &Error{Code: RequestTimeout, Message: fmt.Sprintf("no answer within %s", limit), Temporary: true}
-	}
-	return out, err
 }
 
 // SessionOver says whether AWS refused a call because the caller's session has ended. Sources: Common Error

@@ -1,14 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -78,32 +75,6 @@ func TestAdviseDenied(t *testing.T) {
 	if got := advise(user); got != "allow cloudfront:CreateInvalidation on the resource in a policy of arn:aws:iam::111111111111:user/ada" {
 		t.Error(got)
 	}
-}
-
-// A call that takes too long may be tried again; the end of the caller's own time is told apart.
-func TestWithin(t *testing.T) {
-	hang := func(ctx context.Context) (int, error) {
-		<-ctx.Done()
-		return 0, ctx.Err()
-	}
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		_, err := Within(t.Context(), 10*time.Second, hang)
-		e := place{}.wrap("read", err)
-		if e.Code != RequestTimeout || !e.Temporary || errors.Is(e, context.DeadlineExceeded) || time.Since(began) != 10*time.Second {
-			t.Errorf("after %s: %#v", time.Since(began), e)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began := time.Now()
-		_, err := Within(ctx, 10*time.Second, hang)
-		e := place{}.wrap("read", err)
-		if e.Code != RequestTimeout || !errors.Is(e, context.DeadlineExceeded) || time.Since(began) != time.Second {
-			t.Errorf("after %s: %#v", time.Since(began), e)
-		}
-	})
 }
 
 func TestSessionOver(t *testing.T) {

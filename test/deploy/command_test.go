@@ -75,7 +75,7 @@ func TestCommand(t *testing.T) {
 		"unstale-pipeline-relay  Pipeline CREATE_COMPLETE", "Done.", "push your site to http", "the site is at https://")
 	c.exits(0, relay, "unstale-pipeline-base: no changes", "unstale-delivery-relay: no changes", "Done.")
 	c.exits(0, relay+" --param Median=5s", "account 111111111111: change stack unstale-pipeline-relay", "~ JobFunction", "Environment")
-	c.exits(2, relay+" --param Medium=5s", `has no parameter "Medium"`, "try: --param with one of Architecture, ")
+	c.exits(2, relay+" --param Medium=5s", `has no parameter "Medium" to give; did you mean Median?`, "try: --param with one of Architecture, ")
 	c.exits(2, relay+" --destroy --delete Site", "nothing that is kept has the name Site", "try: --destroy without --delete")
 	c.exits(2, "deploy relay --destroy"+both, "stdin is no terminal", "try: --yes")
 	c.exits(0, relay+" --destroy --delete SiteBucket --delete ArtifactsKey --delete PipelineRepository",
@@ -95,8 +95,12 @@ func TestCommandForAPipelineOfOnesOwn(t *testing.T) {
 		t.Errorf("the action is no JSON: %v\n%s", err, action)
 	}
 	c.exits(0, states+" --destroy", "= SiteBucket", "STAYS", "second-site-222222222222-us-east-1 stays", "until it is gone, its name is taken")
+	c.exits(0, states+" --destroy", "There is nothing to delete", "222222222222: AWS::S3::Bucket second-site-222222222222-us-east-1 is there, left by an earlier stack; --delete SiteBucket deletes it")
 	c.exits(1, states, "account 222222222222: stack second-delivery-states would make SiteBucket, but bucket second-site-222222222222-us-east-1 is there already",
 		"try: another --name; or, if nobody needs what is in it, aws s3 rb --force s3://second-site-222222222222-us-east-1 --profile site\n")
+	c.exits(2, "deploy state"+both, `there is no route "state"; did you mean states?`, "try: unstale deploy with one of assume, ")
+	c.exits(0, states+" --destroy --delete SiteBucket", "account 222222222222: delete what an earlier stack left\n  - SiteBucket  AWS::S3::Bucket  second-site-", "delete bucket second-site-", "Gone.")
+	c.exits(0, states, "Done.")
 }
 
 // What would fail half way is said before anything is made.

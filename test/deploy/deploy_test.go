@@ -147,6 +147,9 @@ func TestContentStays(t *testing.T) {
 	for _, s := range seen.Stacks {
 		for _, i := range s.Stays {
 			stays = append(stays, s.Stack+" "+i.LogicalID)
+			if i.Type == "AWS::CodeCommit::Repository" && i.Name != "unstale" {
+				t.Errorf("the repository is called %s", i.Name)
+			}
 			if i.LogicalID == "SiteBucket" && i.Objects != 1 {
 				t.Errorf("the site's bucket is said to have %d objects", i.Objects)
 			}
@@ -154,6 +157,9 @@ func TestContentStays(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"unstale-pipeline-relay PipelineRepository", "unstale-delivery-relay SiteBucket", "unstale-pipeline-base ArtifactsKey"}, stays); diff != "" {
 		t.Errorf("stays (-want +got)\n%s", diff)
+	}
+	if len(seen.Callers) > 0 {
+		t.Errorf("the pipeline of the stacks, which goes, still needs something: %+v", seen.Callers)
 	}
 	var left []string
 	for _, l := range w.left() {

@@ -249,7 +249,8 @@ func TestRefusedOptions(t *testing.T) {
 		want   string
 	}{
 		"no such route":     {func(o *deploy.Options) { o.Route = "tunnel" }, `routes are assume, relay`},
-		"no such parameter": {func(o *deploy.Options) { o.Parameters["Branches"] = "x" }, `has no parameter "Branches" to give; there are`},
+		"no such parameter": {func(o *deploy.Options) { o.Parameters["Branches"] = "x" }, `has no parameter "Branches" to give; did you mean Branch?`},
+		"like nothing":      {func(o *deploy.Options) { o.Parameters["X"] = "x" }, `has no parameter "X" to give; there are Architecture, `},
 		"not theirs":        {func(o *deploy.Options) { o.Parameters["CodeKey"] = "x" }, `has no parameter "CodeKey" to give`},
 		"one account twice": {func(o *deploy.Options) { o.Delivery = o.Pipeline }, "take the route same-account"},
 	} {

@@ -129,36 +129,53 @@ func mine(t *testing.T, block string, values map[string]string) (out string, don
 	return out, true
 }
 
-// script is all that a document has its reader type, in one session.
-func script(t *testing.T, name string, values map[string]string) string {
+// script is all that a document has its reader type, in one session; or in several, of which each next one
+// begins with the block that has the next text, and with the reader's own values.
+func script(t *testing.T, name string, values map[string]string, next ...string) []string {
 	t.Helper()
 	blocks, err := Blocks(documents(t)[name])
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := ""
+	sessions, yours := []string{""}, ""
 	for _, b := range blocks {
 		if b.Language != "sh" {
 			continue
 		}
-		own, _ := mine(t, b.Text, values)
-		text += fmt.Sprintf("echo '=== %s, line %d' >&2\n%s\n", name, b.Line, own)
+		own, is := mine(t, b.Text, values)
+		if len(next) > 0 && strings.Contains(b.Text, next[0]) {
+			sessions, next = append(sessions, yours), next[1:]
+		}
+		if is {
+			yours += own
+		}
+		sessions[len(sessions)-1] += fmt.Sprintf("echo '=== %s, line %d' >&2\n%s\n", name, b.Line, own)
 	}
-	if text == "" {
-		t.Fatalf("%s has no commands", name)
+	if sessions[0] == "" || len(next) > 0 {
+		t.Fatalf("%s has no commands, or none of %q", name, next)
 	}
-	return text
+	return sessions
+}
+
+// step is what a reader does by hand before the block of commands that has a text, given what was printed.
+type step struct {
+	before string
+	does   func(r *reader, dir, printed string)
 }
 
 // What the documents for readers with a pipeline and a site of their own say is typed, from the first
 // block to the last, into one shell each, on accounts in which a pipeline has delivered a release.
 func TestDocuments(t *testing.T) {
-	for name, says := range map[string][]string{
+	for name, d := range map[string]struct {
+		steps []step
+		says  []string
+	}{
 		"docs/guide.md": {
-			"Add this action to your pipeline", "all well", "Gone.", "Successfully created/updated stack - shop-ci", "/news.html",
+			[]step{{"unstale doctor --pipeline", addActions}, {" --destroy", releaseAndRemoveActions}},
+			[]string{"Add this action to your pipeline", "all well", "Gone.", "Successfully created/updated stack - shop-ci", "/news.html"},
 		},
-		"docs/runbook.md":  {"all well", "x-cache:", "Succeeded", "history/"},
-		"docs/security.md": {"cloudfront:GetDistribution"},
+		"docs/runbook.md":  {nil, []string{"all well", "x-cache:", "Succeeded", "history/"}},
+		"docs/security.md": {nil, []string{"cloudfront:GetDistribution"}},
 	} {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".md"), func(t *testing.T) {
 			t.Parallel()
@@ -166,15 +183,26 @@ func TestDocuments(t *testing.T) {
 			if _, err := r.stage.Release(t.Context(), "1", nil); err != nil {
 				t.Fatal(err)
 			}
-			outputs := r.stage.Outputs
-			out := r.run(t.TempDir(), script(t, name, map[string]string{
+			outputs, dir, out, before := r.stage.Outputs, t.TempDir(), "", []string{}
+			for _, s := range d.steps {
+				before = append(before, s.before)
+			}
+			for i, session := range script(t, name, map[string]string{
 				"NAME": "unstale", "PIPELINE": outputs["PipelineName"], "DISTRIBUTION": outputs["DistributionId"], "BUCKET": outputs["SiteBucketName"],
 				"STATE": "unstale-state-" + story.PipelineAccount + "-" + story.Region, "SITE": "https://" + outputs["DistributionDomain"],
-			}))
-			for _, text := range says {
+			}, before...) {
+				if i > 0 {
+					d.steps[i-1].does(r, dir, out)
+				}
+				out += r.run(dir, session)
+			}
+			for _, text := range d.says {
 				if !strings.Contains(out, text) {
 					t.Errorf("nothing says %q:\n%s", text, out)
 				}
+			}
+			if strings.Contains(out, "WARNING") {
+				t.Errorf("something warns:\n%s", out)
 			}
 			if testing.Verbose() {
 				t.Log(out)

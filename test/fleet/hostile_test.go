@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,6 +119,68 @@ func TestASilentServer(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, stderr.String())
 	}
 }
+
+// A server that never answers is given up when the wait would be over, by whatever the server is to be reached, and
+// the call that had no answer is named. After a creation without an answer it is said how to find out.
+func TestASilentServerIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answers []string // the paths that are answered end so
+		says    []string
+	}{
+		"nothing is answered": {nil, []string{
+			`(?m)^unstale: read distribution on distribution E2EXAMPLE: RequestTimeout: HOST gave no answer within 10s$`, `(?m)^try: check that HOST is right and answers `,
+		}},
+		"a creation is not answered": {[]string{"GET /2020-05-31/distribution/E2EXAMPLE", "GET /2020-05-31/distribution/E2EXAMPLE/invalidation"}, []string{
+			`(?m)^unstale: create invalidation on distribution E2EXAMPLE: RequestTimeout: HOST gave no answer within 10s$`,
+			`(?m)^try: check that HOST .*; then unstale invalidate --resume silent, which finds the invalidation if it was made after all$`,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leave := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch asked := r.Method + " " + r.URL.Path; {
+				case !slices.Contains(tt.answers, asked):
+					<-leave
+				case strings.HasSuffix(asked, "/invalidation"):
+					_, _ = io.WriteString(w, `<InvalidationList><MaxItems>100</MaxItems><IsTruncated>false</IsTruncated><Quantity>0</Quantity></InvalidationList>`)
+				default:
+					_, _ = io.WriteString(w, distribution)
+				}
+			}))
+			t.Cleanup(func() {
+				close(leave)
+				server.Close()
+			})
+			began := time.Now()
+			code, stdout, stderr := run(t, shell(t, []string{
+				commandline.Variable + "=1", "HOME=" + t.TempDir(), "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret",
+				"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+			}, "invalidate", "--distribution", "E2EXAMPLE", "--wait", "5s", "--attempt", "silent", "/x"))
+			took := time.Since(began)
+			for _, says := range tt.says {
+				if says = strings.ReplaceAll(says, "HOST", regexp.QuoteMeta(strings.TrimPrefix(server.URL, "http://"))); !regexp.MustCompile(says).MatchString(stderr) {
+					t.Errorf("not %s", says)
+				}
+			}
+			if code != 1 || strings.Contains(stdout, "RequestTimeout") || t.Failed() {
+				t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+			}
+			if took > 20*time.Second { // four tries of 10 s would be 41
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// distribution is what CloudFront answers of one that has an origin.
+const distribution = `<?xml version="1.0"?><Distribution><Id>E2EXAMPLE</Id><ARN>arn:aws:cloudfront::222222222222:distribution/E2EXAMPLE</ARN><Status>Deployed</Status>
+<DomainName>d111111abcdef8.cloudfront.net</DomainName><InProgressInvalidationBatches>0</InProgressInvalidationBatches>
+<DistributionConfig><CallerReference>r</CallerReference><Enabled>true</Enabled><Comment></Comment>
+<Origins><Quantity>1</Quantity><Items><Origin><Id>o</Id><DomainName>www.example.com</DomainName><CustomOriginConfig><HTTPPort>80</HTTPPort><HTTPSPort>443</HTTPSPort><OriginProtocolPolicy>https-only</OriginProtocolPolicy></CustomOriginConfig></Origin></Items></Origins>
+<DefaultCacheBehavior><TargetOriginId>o</TargetOriginId><ViewerProtocolPolicy>https-only</ViewerProtocolPolicy><CachePolicyId>658327ea-f89d-4fab-a63d-7e88639e58f6</CachePolicyId></DefaultCacheBehavior>
+</DistributionConfig></Distribution>`
 
 // slow is a world whose invalidations take long.
 func slow(t *testing.T) (*world, []string) {
