@@ -17,6 +17,8 @@ type Spec struct {
 	AccessControls map[string]string
 	// CachePolicies gives the behaviors their policy: path pattern ("" the default) -> its ID.
 	CachePolicies map[string]string
+	// KeyGroups gives the behaviors the key groups that they trust: path pattern ("" the default) -> IDs.
+	KeyGroups map[string][]string
 }
 
 // CreateDistribution makes a distribution in the caller's account. It is deployed at once: the
@@ -138,15 +140,26 @@ func (s *Service) resolve(account, id string, spec Spec) (Config, error) {
 		}
 	}
 	c.Behaviors = slices.Clone(c.Behaviors)
-	var err error
-	if c.Default.CachePolicy, err = s.policy(account, spec.CachePolicies[""]); err != nil {
+	if err := s.resolveBehavior(account, spec, &c.Default); err != nil {
 		return c, err
 	}
 	for i := range c.Behaviors {
-		b := &c.Behaviors[i]
-		if b.CachePolicy, err = s.policy(account, spec.CachePolicies[b.PathPattern]); err != nil {
+		if err := s.resolveBehavior(account, spec, &c.Behaviors[i]); err != nil {
 			return c, err
 		}
 	}
+	if len(c.keyGroups()) > maxKeyGroupsOfDistribution {
+		return c, wire.Errorf(400, "TooManyKeyGroupsAssociatedToDistribution",
+			"The number of key groups referenced by this distribution is more than the maximum allowed.")
+	}
 	return c, nil
+}
+
+func (s *Service) resolveBehavior(account string, spec Spec, b *Behavior) error {
+	var err error
+	if b.CachePolicy, err = s.policy(account, spec.CachePolicies[b.PathPattern]); err != nil {
+		return err
+	}
+	b.KeyGroups, err = s.trusted(account, spec.KeyGroups[b.PathPattern])
+	return err
 }

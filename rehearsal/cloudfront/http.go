@@ -103,6 +103,12 @@ var operations = map[string]operation{
 	"GET cache-policy":                   {append([]string{"Type"}, paging...), (*Service).listPolicies},
 	"GET cache-policy/*":                 {nil, (*Service).getPolicy},
 	"GET cache-policy/*/config":          {nil, (*Service).getPolicyConfig},
+	"GET public-key":                     {paging, (*Service).listPublicKeys},
+	"GET public-key/*":                   {nil, (*Service).getPublicKey},
+	"GET public-key/*/config":            {nil, (*Service).getPublicKeyConfig},
+	"GET key-group":                      {paging, (*Service).listKeyGroups},
+	"GET key-group/*":                    {nil, (*Service).getKeyGroup},
+	"GET key-group/*/config":             {nil, (*Service).getKeyGroupConfig},
 }
 
 func (s *Service) listDistributions(r request) (answer, error) {

@@ -76,6 +76,8 @@ type Behavior struct {
 	ViewerProtocolPolicy string // "allow-all", "https-only", "redirect-to-https"
 	CachePolicy          *CachePolicy
 	Compress             bool
+	// KeyGroups, when there are any, restrict viewers to those with a signature of one of their keys.
+	KeyGroups []*KeyGroup
 }
 
 // ErrorResponse is what viewers get in place of an origin's error.
@@ -116,18 +118,24 @@ func (c *Config) ErrorFor(status int) (ErrorResponse, bool) {
 	return ErrorResponse{}, false
 }
 
-// matchPattern matches a behavior's path pattern: "*" is any characters, "?" exactly one, letters
-// count, and the leading slash may be left out. Source: Developer Guide, "Path pattern".
+// matchPattern matches a behavior's path pattern, whose leading slash may be left out. Source:
+// Developer Guide, "Path pattern".
 func matchPattern(pattern, path string) bool {
-	pattern, path = strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path, "/")
+	return Wildcard(strings.TrimPrefix(pattern, "/"), strings.TrimPrefix(path, "/"))
+}
+
+// Wildcard matches text as CloudFront does path patterns and the resources of signed policies: "*" is
+// any characters, "?" exactly one, and letters count. Source: Developer Guide, "Path pattern" and
+// "Create a signed URL using a custom policy" (H).
+func Wildcard(pattern, text string) bool {
 	star, resume := -1, 0
 	p, s := 0, 0
-	for s < len(path) {
+	for s < len(text) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
 			star, resume = p, s
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == path[s]):
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[s]):
 			p, s = p+1, s+1
 		case star >= 0:
 			resume++

@@ -52,6 +52,7 @@ type behaviorProperties struct {
 	ViewerProtocolPolicy string
 	CachePolicyID        string `json:"CachePolicyId"`
 	Compress             templates.Bool
+	TrustedKeyGroups     []string
 }
 
 type errorProperties struct {
@@ -83,7 +84,7 @@ func spec(reference string, properties map[string]any) (Spec, error) {
 			Aliases: p.Aliases, CacheTagHeader: p.CacheTagConfig.HeaderName,
 			Certificate: Certificate{p.ViewerCertificate.AcmCertificateArn, p.ViewerCertificate.SslSupportMethod, p.ViewerCertificate.MinimumProtocolVersion},
 		},
-		AccessControls: map[string]string{}, CachePolicies: map[string]string{},
+		AccessControls: map[string]string{}, CachePolicies: map[string]string{}, KeyGroups: map[string][]string{},
 	}
 	if err := out.readOrigins(p.Origins); err != nil {
 		return Spec{}, err
@@ -130,6 +131,7 @@ func (s *Spec) behavior(b behaviorProperties) (Behavior, error) {
 		return Behavior{}, wire.NotEmulated("a cache behavior without a CachePolicyId (ForwardedValues)")
 	}
 	s.CachePolicies[b.PathPattern] = b.CachePolicyID
+	s.KeyGroups[b.PathPattern] = b.TrustedKeyGroups
 	return Behavior{
 		PathPattern: b.PathPattern, TargetOriginID: b.TargetOriginID,
 		ViewerProtocolPolicy: b.ViewerProtocolPolicy, Compress: bool(b.Compress),

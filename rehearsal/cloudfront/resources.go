@@ -12,7 +12,7 @@ import (
 
 // ResourceTypes are what templates may make of CloudFront.
 func (s *Service) ResourceTypes() []templates.Type {
-	return []templates.Type{
+	return append([]templates.Type{
 		{
 			Name: distributionType, Attributes: []string{"DomainName", "Id"},
 			Create: s.createDistributionResource, Update: s.updateDistributionResource,
@@ -37,7 +37,7 @@ func (s *Service) ResourceTypes() []templates.Type {
 				return gone(s.DeleteCachePolicy(ctx, e.Caller, e.Resource.Ref))
 			},
 		},
-	}
+	}, s.keyTypes()...)
 }
 
 func (s *Service) createDistributionResource(ctx context.Context, r templates.Request) (templates.Resource, error) {

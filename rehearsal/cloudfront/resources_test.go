@@ -136,6 +136,10 @@ func TestCreatingIsAuthorised(t *testing.T) {
 			}}
 		case "AWS::CloudFront::CachePolicy":
 			p = map[string]any{"CachePolicyConfig": map[string]any{"Name": "n"}}
+		case "AWS::CloudFront::PublicKey":
+			p = keyConfig("n", "")
+		case "AWS::CloudFront::KeyGroup":
+			p = groupConfig("n")
 		}
 		_, err := r.Create(t.Context(), templates.Request{Caller: reader, Account: deliveryAccount, Properties: p})
 		if got := "AccessDenied: User: arn:aws:iam::222222222222:user/reader is not authorized to perform: cloudfront:Create"; err == nil || !strings.HasPrefix(err.Error(), got) {

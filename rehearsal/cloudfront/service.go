@@ -1,5 +1,5 @@
 // Package cloudfront is CloudFront's control plane in a rehearsal: distributions, origin access
-// controls, cache policies and invalidations that begin InProgress and complete when every point
+// controls, cache policies, public keys, key groups and invalidations that begin InProgress and complete when every point
 // of presence has purged, each at its own moment. What viewers get is package edge's.
 //
 // Facts about AWS carry how sure they are: H documented or in AWS's own models, M reported by
@@ -77,6 +77,8 @@ type Service struct {
 	hosts         map[string]string        // domain or alias, lower case -> distribution ID
 	controls      map[string]*AccessControl
 	policies      map[string]*CachePolicy
+	keys          map[string]*PublicKey
+	groups        map[string]*KeyGroup
 	invalidations map[string][]*invalidation // by distribution, oldest first
 	rates         map[string]*rates          // by account
 	asked         map[string]*bucket         // by account and operation
@@ -89,6 +91,7 @@ func New(d Deps) *Service {
 		reuse: d.Options.Reuse, limits: DocumentedLimits(), requests: d.Options.Rates, delays: d.Options.Delays,
 		distributions: map[string]*Distribution{}, hosts: map[string]string{},
 		controls: map[string]*AccessControl{}, policies: managedPolicies(),
+		keys: map[string]*PublicKey{}, groups: map[string]*KeyGroup{},
 		invalidations: map[string][]*invalidation{}, rates: map[string]*rates{},
 		asked: map[string]*bucket{},
 	}

@@ -13,7 +13,7 @@ func (s *Service) distributionView(d *Distribution) element {
 		"Distribution",
 		text("Id", d.ID), text("ARN", d.ARN), text("Status", "Deployed"), timestamp("LastModifiedTime", d.Modified),
 		number("InProgressInvalidationBatches", s.running(d.ID)), text("DomainName", d.Domain),
-		off("ActiveTrustedSigners"), off("ActiveTrustedKeyGroups"),
+		switchable("ActiveTrustedSigners", nil), activeView(d.Config.keyGroups()),
 		group("DistributionConfig", configView(d.Config)...),
 	)
 }
@@ -89,15 +89,19 @@ func behaviorView(b Behavior) []element {
 	methods := list("AllowedMethods", texts("Method", "HEAD", "GET"))
 	methods.children = append(methods.children, list("CachedMethods", texts("Method", "HEAD", "GET")))
 	return []element{
-		text("TargetOriginId", b.TargetOriginID), off("TrustedSigners"), off("TrustedKeyGroups"),
+		text("TargetOriginId", b.TargetOriginID), switchable("TrustedSigners", nil), trustedView(b.KeyGroups),
 		text("ViewerProtocolPolicy", b.ViewerProtocolPolicy), methods, boolean("SmoothStreaming", false),
 		boolean("Compress", b.Compress), list("LambdaFunctionAssociations", nil), list("FunctionAssociations", nil),
 		text("FieldLevelEncryptionId", ""), text("CachePolicyId", b.CachePolicy.ID), group("GrpcConfig", boolean("Enabled", false)),
 	}
 }
 
-// off is a feature with a list that is not used.
-func off(name string) element { return group(name, boolean("Enabled", false), number("Quantity", 0)) }
+// switchable is a feature that is on when its list has anything.
+func switchable(name string, items []element) element {
+	e := list(name, items)
+	e.children = append([]element{boolean("Enabled", len(items) > 0)}, e.children...)
+	return e
+}
 
 func summaryView(d *Distribution) element {
 	return group("DistributionSummary", append([]element{

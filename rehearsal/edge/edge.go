@@ -1,7 +1,8 @@
 // Package edge is CloudFront's points of presence in a rehearsal: what viewers talk to. Each really
 // caches, by the rules of the distribution's cache policies, reads the bucket as CloudFront so that
-// iam decides, and purges when an invalidation reaches it. Each has one loopback port that is an
-// HTTP and HTTPS proxy and also answers direct requests for a distribution's host.
+// iam decides, lets only signed requests in where a behavior asks for that, and purges when an
+// invalidation reaches it. Each has one loopback port that is an HTTP and HTTPS proxy and also answers
+// direct requests for a distribution's host.
 //
 // Not emulated, and documented only here since viewers' requests cannot carry an error about it:
 // eviction of what is rarely asked for, regional edge caches, and the collapse of simultaneous

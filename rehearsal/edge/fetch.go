@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/unstale/unstale/rehearsal/cloudfront"
 )
 
 // fetch asks the origin for what l wants and makes the entry to cache. old is what expired.
@@ -59,15 +61,24 @@ func (p *POP) failed(ctx context.Context, l lookup, old *entry, got object, now 
 		again.fresh = now.Add(fresh).Sub(old.at)
 		return &again, hit
 	}
-	if page, ok := config.ErrorFor(got.status); ok && page.PagePath != "" {
-		// The page comes from the origin of the behavior that its own path has, not from what is
-		// cached under that path (H as documented; L in practice).
-		at := config.BehaviorFor(page.PagePath)
-		if got = p.edge.ask(ctx, l.distribution, at, canonical(page.PagePath)); got.status < 400 {
-			got.status = page.ResponseCode
-		} // else the viewer gets the page's own error (H)
-	}
-	made := newEntry(l, got, now)
+	made := newEntry(l, p.edge.errorPage(ctx, l.distribution, got), now)
 	made.isErr, made.fresh, made.keep = true, fresh, keep
 	return made, failed
+}
+
+// errorPage is what viewers get in place of an error: the custom page where there is one, else the error.
+// The page comes from the origin of the behavior that its own path has, not from what is cached under
+// that path (H as documented; L in practice). What that behavior asks of viewers is not asked of CloudFront
+// itself (M: in aws-samples/cloudfront-authorization-at-edge issue 25 a page for signed-in viewers was shown
+// to others so), which means that a fallback for 403 gives a restricted page away.
+func (e *Edge) errorPage(ctx context.Context, d *cloudfront.Distribution, got object) object {
+	page, ok := d.Config.ErrorFor(got.status)
+	if !ok || page.PagePath == "" {
+		return got
+	}
+	shown := e.ask(ctx, d, d.Config.BehaviorFor(page.PagePath), canonical(page.PagePath))
+	if shown.status < 400 {
+		shown.status = page.ResponseCode
+	} // else the viewer gets the page's own error (H)
+	return shown
 }

@@ -118,6 +118,14 @@ func (p *POP) answer(r *http.Request, secure bool, host string) (*answer, error)
 		// AWS's text for a behavior that allows GET and HEAD, with status 403 (M).
 		return p.refuse("This distribution is not configured to allow the HTTP request method that was used for this request. The distribution supports only cachable requests."), nil
 	}
+	if len(b.KeyGroups) > 0 {
+		// Who signs is a real process, which has not seen time skip.
+		clock := p.edge.deps.Clock
+		if err := passOf(r).admit(b, baseURL(r, secure, host), clock.Wall(clock.Now())); err != nil {
+			return p.bar(r, d, b, err), nil
+		}
+		r = unsigned(r)
+	}
 	l := newLookup(d, b, r)
 	e, kind, err := p.cache.get(r.Context(), p.edge.deps.Clock.Now, l, func(old *entry) (*entry, string) {
 		// Others may wait for the same answer, so that this viewer may not take it with him.
@@ -157,6 +165,20 @@ func (p *POP) serve(r *http.Request, d *cloudfront.Distribution, e *entry, kind 
 		a.body.Write(e.body)
 	}
 	return a
+}
+
+// bar answers a viewer whom the behavior's key groups do not let in, before the cache and the origin are
+// asked. A custom error page for 403 stands in for CloudFront's own error as for an origin's, which is how
+// sites send people to their sign-in page (M: several publish that setup). None of it is cached here: the
+// next viewer of the same URL may be let in (L; those setups have an error TTL of 0 to be sure).
+func (p *POP) bar(r *http.Request, d *cloudfront.Distribution, b *cloudfront.Behavior, err error) *answer {
+	got := refusal(err)
+	if got.status == http.StatusForbidden {
+		got = p.edge.errorPage(r.Context(), d, got)
+	}
+	e := newEntry(newLookup(d, b, unsigned(r)), got, p.edge.deps.Clock.Now())
+	e.isErr = true
+	return p.serve(r, d, e, failed)
 }
 
 // sign adds what CloudFront adds to every answer.

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -55,8 +56,60 @@ func TestInvalidationReachesViewers(t *testing.T) {
 	}
 }
 
-// deploy makes a distribution of the bucket "site" as a template would.
-func deploy(t *testing.T, s *cloudfront.Service, caller accounts.Caller) templates.Resource {
+// TestMembersOnly is the whole way of restricted access: keys and groups as a template makes them, viewers
+// with and without signatures, and a key that is exchanged for another.
+func TestMembersOnly(t *testing.T) {
+	w := newWorld(t, nil, Options{})
+	root, _ := w.bucket.directory.Root(owner)
+	control := cloudfront.New(cloudfront.Deps{Directory: w.bucket.directory, Clock: w.clock, Journal: w.journal})
+	types := map[string]templates.Type{}
+	for _, r := range control.ResourceTypes() {
+		types[r.Name] = r
+	}
+	create := func(kind string, properties map[string]any) templates.Resource {
+		r, err := types[kind].Create(t.Context(), templates.Request{Caller: root.Caller, Account: owner, Properties: properties})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	signers := make([]signer, 2)
+	for i, name := range []string{"old", "new"} {
+		private := ellipticKey(t)
+		k := create("AWS::CloudFront::PublicKey", map[string]any{"PublicKeyConfig": map[string]any{
+			"Name": name, "CallerReference": name, "EncodedKey": encode(t, private.Public()),
+		}})
+		signers[i] = signer{t, private, k.Ref}
+	}
+	group := func(keys ...any) map[string]any {
+		return map[string]any{"KeyGroupConfig": map[string]any{"Name": "members", "Items": keys}}
+	}
+	g := create("AWS::CloudFront::KeyGroup", group(signers[0].id))
+	d := deploy(t, control, root.Caller, g.Ref)
+	w.allow("arn:aws:cloudfront::" + owner + ":distribution/" + d.Ref)
+	w.edge = New(Deps{Distributions: control, Origin: w.bucket, Clock: w.clock})
+	w.bucket.put("index.html", "for members")
+	url := "https://" + d.Attributes["DomainName"] + "/"
+	look := func(query string) page { return w.from(w.edge.POPs()[0], "GET", url+query) }
+	w.expect("nobody", look(""), 403, "Error", missingKey)
+	w.expect("the old key", look(signers[0].cannedFor(url, soon())), 200, "Miss", "for members")
+	if got := look(signers[1].cannedFor(url, soon())); got.status != 403 || !strings.Contains(got.body, "<Code>InvalidKey</Code><Message>Unknown Key</Message>") {
+		t.Errorf("a key that is not in the group: %+v", got)
+	}
+	_, err := types["AWS::CloudFront::KeyGroup"].Update(t.Context(),
+		templates.Request{Caller: root.Caller, Account: owner, Properties: group(signers[1].id)},
+		templates.Existing{Caller: root.Caller, Account: owner, Resource: g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect("the new key", look(signers[1].cannedFor(url, soon())), 200, "Hit", "for members")
+	if got := look(signers[0].cannedFor(url, soon())); got.status != 403 {
+		t.Errorf("the old key, once exchanged: %+v", got)
+	}
+}
+
+// deploy makes a distribution of the bucket "site" as a template would, open to those whom groups trust.
+func deploy(t *testing.T, s *cloudfront.Service, caller accounts.Caller, groups ...any) templates.Resource {
 	t.Helper()
 	types := s.ResourceTypes()
 	create := func(i int, properties map[string]any) templates.Resource {
@@ -77,6 +130,7 @@ func deploy(t *testing.T, s *cloudfront.Service, caller accounts.Caller) templat
 		}},
 		"DefaultCacheBehavior": map[string]any{
 			"TargetOriginId": "site", "ViewerProtocolPolicy": "redirect-to-https", "CachePolicyId": cloudfront.CachingOptimized, "Compress": true,
+			"TrustedKeyGroups": groups,
 		},
 	}})
 }
