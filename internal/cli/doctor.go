@@ -38,7 +38,8 @@ func newDoctor() *cobra.Command {
 
 Policies are read and decided here, and what can be tried without changing anything is tried. Nothing is
 ever written. Each check says ok, broken or unknown: what a profile may not read is unknown, never well.
-A note is about what works and could do better, and does not count.
+A note is about what works and could do better, and does not count. Of a pipeline it is also checked that it
+announces, deploys and purges in this order, in one stage.
 At a broken check stands the statement to add, in which account and to what, ready to paste.
 
 What is checked is the stack set of a name, a pipeline of another name, or the way from you to one
@@ -189,13 +190,13 @@ func judge(r doctor.Report, lenient bool) error {
 		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
 	case first != nil:
 		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "mend it as said above, then unstale doctor again")
-	case r.Unknown > 0 && !lenient && strings.Contains(r.First(doctor.Unknown).Why, "--pipeline"):
-		rest := ""
+	case r.Unknown > 0 && !lenient && r.First(doctor.Unknown).Try != "":
+		try := r.First(doctor.Unknown).Try
 		if r.Unknown > 1 {
-			rest = ", and profiles that are allowed what unstale doctor --policy prints"
+			try += ", and profiles that are allowed what unstale doctor --policy prints"
 		}
 		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
-			"unstale doctor --pipeline NAME, with the name of your pipeline%s; or --allow-unknown", rest)
+			"%s; or --allow-unknown", try)
 	case r.Unknown > 0 && !lenient:
 		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
 			"profiles of both accounts that are allowed what unstale doctor --policy prints, or --allow-unknown")

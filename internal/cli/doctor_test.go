@@ -51,13 +51,13 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Who has to name a pipeline is told so, not to ask for more permissions.
-func TestJudgeUnnamedPipeline(t *testing.T) {
+// Who has to do something else is told so, not to ask for more permissions.
+func TestJudgeWhatNoPermissionMends(t *testing.T) {
 	for r, want := range map[*doctor.Report]string{
 		new(rungs(doctor.OK, doctor.Unknown)):      "your pipeline; or",
 		new(rungs(doctor.Unknown, doctor.Unknown)): "your pipeline, and profiles",
 	} {
-		r.First(doctor.Unknown).Why = "name it with --pipeline"
+		r.First(doctor.Unknown).Try = "unstale doctor --pipeline NAME, with the name of your pipeline"
 		var h hinted
 		if err := judge(*r, false); !errors.As(err, &h) || !strings.Contains(h.try, "--pipeline NAME") || !strings.Contains(h.try, want) {
 			t.Errorf("%v, try %s", err, h.try)

@@ -1,7 +1,8 @@
 // Package doctor walks a route from its caller to the distribution and checks every link: who may become
-// whom, who may call what, whether what is called is there. It reads policies and decides with package
-// iam, and makes calls that change nothing; it never writes. At a broken link it says which statement is
-// missing, in which account, and to what it has to be added.
+// whom, who may call what, whether what is called is there, and whether a pipeline announces, deploys and
+// purges in this order. It reads policies and decides with package iam, and makes calls that change nothing;
+// it never writes. At a broken link it says which statement is missing, in which account, and to what it has
+// to be added.
 package doctor
 
 import (
@@ -38,6 +39,7 @@ type Rung struct {
 	Why     string          `json:"why"`               // one or two sentences
 	Read    []string        `json:"read"`              // what was asked: "iam:GetRole unstale-job"
 	Changes []repair.Change `json:"changes,omitempty"` // that mend it, or with a Note make it better
+	Try     string          `json:"try,omitempty"`     // what makes it known, where no permission does
 }
 
 // Report is the ladder: the rungs in the order in which a release climbs them.

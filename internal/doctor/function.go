@@ -3,7 +3,9 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,7 +14,6 @@ import (
 
 	"github.com/unstale/unstale/iam"
 	"github.com/unstale/unstale/internal/doctor/repair"
-	"github.com/unstale/unstale/internal/job"
 	"github.com/unstale/unstale/internal/target"
 )
 
@@ -68,25 +69,38 @@ func (w *walk) exists(name, account, subject string, f function, err error) bool
 }
 
 // invoked checks a Lambda action and the job that it gives the function.
-func (w *walk) invoked(ctx context.Context, f facts, a action, caller *role, who string) {
+func (w *walk) invoked(ctx context.Context, f facts, a action, caller *role, who string) finding {
 	account := caller.principal.Account
 	s, err := w.at(account)
 	var fn function
 	if err == nil {
 		fn, err = w.function(ctx, s, "", a.function, "")
 	}
-	found := w.exists(fmt.Sprintf("the function of action %s exists", a.name), account, a.function, fn, err)
+	active := w.exists(fmt.Sprintf("the function of action %s exists", a.name), account, a.function, fn, err)
 	arn := fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", partition(f.role), w.home.region, account, a.function)
 	w.check(link{name: who + " may list functions", caller: caller, actions: []string{"lambda:ListFunctions"}, resource: "*"})
 	w.invoke(ctx, who+" may invoke the function", caller, arn)
-	if found && (configured(fn) || f.functions() == 1) {
-		w.job(ctx, f, a, fn)
+	found := finding{err: err}
+	if err != nil {
+		return found
 	}
+	found.ours, found.remembers = w.ours(f, fn, a), fn.environment[stateVariable] != ""
+	if active && found.ours {
+		w.job(ctx, f, a, fn, &found)
+	}
+	return found
 }
 
-// configured reports whether a function has targets. A pipeline may invoke others, which are none of ours.
-func configured(fn function) bool {
-	return fn.environment[target.TargetsVariable]+fn.environment[target.FunctionVariable] != ""
+// ours reports whether a function is a job function, as far as its configuration tells, or what the pipeline tells it.
+// A pipeline may invoke others.
+func (w *walk) ours(f facts, fn function, a action) bool {
+	for name := range fn.environment {
+		if strings.HasPrefix(name, "UNSTALE_") {
+			return true
+		}
+	}
+	return fn.environment[target.FunctionVariable] != "" || w.Code[fn.code] != "" || a.told.Release != "" && f.onlyInvokes(a) ||
+		slices.ContainsFunc(append([]action{a}, a.beside...), action.speaksOurs)
 }
 
 // invoke checks that a caller may invoke a function, by the ARN that it calls: a function, each version and
@@ -119,42 +133,29 @@ func (w *walk) invoke(ctx context.Context, name string, caller *role, arn string
 	w.check(l)
 }
 
-// job checks what the job function does with a job.
-func (w *walk) job(ctx context.Context, f facts, a action, fn function) {
+// job checks what the job function does with a job, and notes what it finds.
+func (w *walk) job(ctx context.Context, f facts, a action, fn function, found *finding) {
 	account := accountOf(fn.arn)
 	w.runs(fn, "pipeline-job")
 	w.takes(ctx, "lambda.amazonaws.com", "Lambda may take the job function's role", fn.role)
 	targets, err := target.FromEnvironment(func(name string) string { return fn.environment[name] })
-	parameters, parseErr := job.ParseParameters(a.parameters)
-	if err == nil {
-		err = parseErr
-	}
 	r := Rung{Name: "the job function knows its targets", Account: account, Subject: fn.arn, State: OK}
-	var chosen []target.Target
 	if err == nil {
-		chosen, err = choose(targets, parameters.Targets)
+		found.targets = target.Names(targets)
 	}
-	if err == nil && a.announcement != "" {
-		var announced job.Parameters
-		if announced, err = job.ParseParameters(a.announcement); err == nil {
-			_, err = choose(targets, announced.Targets)
+	chosen, err := selected(targets, err, a)
+	if r.Why = "UserParameters and environment agree on " + strings.Join(names(chosen), ", "); err != nil {
+		r.State, r.Why, found.refused = Broken, err.Error(), true
+	}
+	w.add(r)
+	for _, one := range append([]action{a}, a.beside...) {
+		for _, item := range one.told.Items {
+			w.Tags = w.Tags || strings.HasPrefix(item.String(), "#")
 		}
-		if err != nil {
-			err = fmt.Errorf("the action that announces: %w", err)
-		}
-	}
-	if err != nil {
-		r.State, r.Why = Broken, err.Error()
-		w.add(r)
-	} else {
-		r.Why = "UserParameters and environment agree on " + strings.Join(names(chosen), ", ")
-		w.add(r)
-	}
-	for _, item := range parameters.Items {
-		w.Tags = w.Tags || strings.HasPrefix(item.String(), "#")
 	}
 	caller := w.role(ctx, fn.role)
 	gated := w.state(ctx, a, fn, caller)
+	var distributions []string
 	for _, t := range chosen {
 		if t.Account == "" {
 			t.Account = account
@@ -163,8 +164,36 @@ func (w *walk) job(ctx context.Context, f facts, a action, fn function) {
 			w.report.Route = string(target.Direct)
 		}
 		w.reach(ctx, "the job function's role", caller, t, gated)
+		distributions = append(distributions, t.Distribution)
 	}
+	found.buckets, found.nothingElse = w.behind(distributions)
 	w.answers(ctx, f, fn, caller)
+}
+
+// selected are the targets of an action, out of a function's, or of none because of err. What is wrong with its
+// parameters, or with those of an action beside it, is said by their names.
+func selected(targets map[string]target.Target, err error, a action) ([]target.Target, error) {
+	var chosen []target.Target
+	var wrong []string
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	for i, one := range append([]action{a}, a.beside...) {
+		list, err := []target.Target(nil), one.toldErr
+		if err == nil && targets != nil {
+			list, err = choose(targets, one.told.Targets)
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("action %s: %v", one.name, err))
+		}
+		if i == 0 {
+			chosen = list
+		}
+	}
+	if wrong != nil {
+		return chosen, errors.New(strings.Join(wrong, "; also: "))
+	}
+	return chosen, nil
 }
 
 func choose(targets map[string]target.Target, wanted []string) ([]target.Target, error) {

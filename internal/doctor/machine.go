@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,23 +15,23 @@ import (
 )
 
 // started checks a Step Functions action, the machine that it starts, and whom the machine becomes.
-func (w *walk) started(ctx context.Context, a action, caller *role, who string) {
+func (w *walk) started(ctx context.Context, a action, caller *role, who string) finding {
 	w.report.Route = string(target.States)
 	m, err := target.ParseStateMachine(a.machine)
 	if err != nil {
 		w.add(Rung{Name: "the state machine exists", Subject: a.machine, State: Broken, Why: err.Error()})
-		return
+		return finding{err: err}
 	}
 	w.check(link{name: who + " may start the state machine", caller: caller, actions: []string{"states:StartExecution"}, resource: a.machine})
 	w.check(link{
 		name: who + " may follow its execution", caller: caller, actions: []string{"states:DescribeExecution"},
 		resource: m.ExecutionARN("any"), written: m.ExecutionARN("*"),
 	})
-	w.machine(ctx, a.machine)
+	return w.machine(ctx, a.machine)
 }
 
 // machine checks a state machine and whom it becomes.
-func (w *walk) machine(ctx context.Context, arn string) {
+func (w *walk) machine(ctx context.Context, arn string) finding {
 	m, err := target.ParseStateMachine(arn)
 	var s *side
 	if err == nil {
@@ -55,7 +56,7 @@ func (w *walk) machine(ctx context.Context, arn string) {
 	}
 	w.add(r)
 	if r.State != OK {
-		return
+		return finding{err: errors.New(r.Why)}
 	}
 	own := aws.ToString(out.RoleArn)
 	w.takes(ctx, "states.amazonaws.com", "Step Functions may take the machine's role", own)
@@ -63,7 +64,9 @@ func (w *walk) machine(ctx context.Context, arn string) {
 	if len(tasks) == 0 {
 		w.add(Rung{Name: "the state machine purges", Account: m.Account, Subject: arn, State: Unknown, Why: "its definition has no task that calls createInvalidation for a distribution it names"})
 	}
+	var distributions []string
 	for _, t := range tasks {
+		distributions = append(distributions, t.distribution)
 		purger, name := w.role(ctx, own), "the machine's role"
 		if t.role != "" {
 			// Step Functions sends the machine's ARN as ExternalId. Source: Step Functions Developer Guide,
@@ -74,6 +77,9 @@ func (w *walk) machine(ctx context.Context, arn string) {
 			w.purge(ctx, name, purger, t.distribution, purger.principal.Account, machineActions)
 		}
 	}
+	found := finding{ours: len(tasks) > 0}
+	found.buckets, found.nothingElse = w.behind(distributions)
+	return found
 }
 
 // task is a state that creates invalidations.

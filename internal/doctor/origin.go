@@ -73,3 +73,18 @@ func narrowed(r *role, t target.Target) *role {
 	}
 	return &out
 }
+
+// behind are the buckets that distributions read; nothingElse says that these are all that lies behind them.
+func (w *walk) behind(distributions []string) (buckets []string, nothingElse bool) {
+	nothingElse = len(distributions) > 0
+	for _, id := range distributions {
+		nothingElse = nothingElse && len(w.origins[id]) > 0
+		for _, o := range w.origins[id] {
+			bucket := bucketOf(aws.ToString(o.DomainName))
+			if nothingElse = nothingElse && bucket != ""; bucket != "" {
+				buckets = append(buckets, bucket)
+			}
+		}
+	}
+	return buckets, nothingElse
+}

@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -20,21 +18,13 @@ type facts struct {
 	account     string
 	role        string // ARN
 	bucket, key string // of the artifacts; key "" is the account's default
+	route       string // as far as the climb found it
 	actions     []action
+	others      []action          // that may do anything: it cannot be read what
+	declared    bool              // the pipeline says so of itself
+	parallel    bool              // several releases run at once, in the same stage too
 	outputs     map[string]string // of the stacks; nil: there are none
 	missing     *Rung             // the stack that was to make the pipeline and did not
-}
-
-// action is an action of a pipeline that matters here.
-type action struct {
-	name, role string // role "": the pipeline's
-	bucket     string // of an S3 deploy action
-	function   string // of a Lambda action: a name
-	machine    string // of a Step Functions action: an ARN
-	parameters string // UserParameters
-	// announcement is UserParameters of the action before it that announces; "": there is none
-	announcement string
-	inputs       bool // it has input artifacts
 }
 
 // pipeline reads a pipeline and climbs.
@@ -52,13 +42,8 @@ func (w *walk) pipeline(ctx context.Context, name string, f facts) {
 	case err != nil:
 		rung.State, rung.Why = Unknown, fmt.Sprintf("codepipeline:GetPipeline %s: %s", name, brief(err))
 	default:
-		f = f.declared(out)
-		n := len(f.actions)
-		for _, a := range f.actions {
-			if a.announcement != "" {
-				n++
-			}
-		}
+		f = f.read(out)
+		n := len(f.all())
 		rung.Subject, rung.Why = f.arn, fmt.Sprintf("%d of its actions %s", n,
 			plural.Word(n, "deploys to S3, invokes a function or starts a state machine", "deploy to S3, invoke a function or start a state machine"))
 	}
@@ -68,10 +53,10 @@ func (w *walk) pipeline(ctx context.Context, name string, f facts) {
 	w.climb(ctx, f)
 }
 
-// declared takes over what a pipeline says of itself.
-func (f facts) declared(out *codepipeline.GetPipelineOutput) facts {
+// read takes over what a pipeline says of itself.
+func (f facts) read(out *codepipeline.GetPipelineOutput) facts {
 	d := out.Pipeline
-	f.role = aws.ToString(d.RoleArn)
+	f.role, f.declared, f.parallel = aws.ToString(d.RoleArn), true, d.ExecutionMode == types.ExecutionModeParallel
 	if out.Metadata != nil {
 		f.arn = aws.ToString(out.Metadata.PipelineArn)
 	}
@@ -81,55 +66,24 @@ func (f facts) declared(out *codepipeline.GetPipelineOutput) facts {
 			f.key = aws.ToString(store.EncryptionKey.Id)
 		}
 	}
-	f.actions = nil
-	for _, stage := range d.Stages {
-		for _, a := range stage.Actions {
-			if read, ok := matters(a); ok {
-				f.actions = slices.DeleteFunc(f.actions, read.announcedBy)
-				f.actions = append(f.actions, read)
+	var all []action
+	f.others = nil
+	for i, stage := range d.Stages {
+		for _, declaration := range stage.Actions {
+			a, what := declared(declaration)
+			if a.stage, a.at = aws.ToString(stage.Name), i; a.role == f.role {
+				a.role = ""
+			}
+			switch what {
+			case matters:
+				all = append(all, a)
+			case mayBeAnything:
+				f.others = append(f.others, a)
 			}
 		}
 	}
+	f.actions = folded(all)
 	return f
-}
-
-// functions counts the Lambda actions.
-func (f facts) functions() (n int) {
-	for _, a := range f.actions {
-		if a.function != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// announcedBy reports whether an earlier action announces, before the deploy, the release that this one purges. It takes the
-// same way, so that one ladder is enough; what it is told is kept.
-func (a *action) announcedBy(earlier action) bool {
-	if a.function == "" || a.function != earlier.function || a.role != earlier.role || a.inputs != earlier.inputs ||
-		!strings.Contains(earlier.parameters, `"announce"`) {
-		return false
-	}
-	a.announcement = earlier.parameters
-	return true
-}
-
-func matters(a types.ActionDeclaration) (action, bool) {
-	out := action{name: aws.ToString(a.Name), role: aws.ToString(a.RoleArn), inputs: len(a.InputArtifacts) > 0}
-	if a.ActionTypeId == nil || a.ActionTypeId.Owner != types.ActionOwnerAws {
-		return out, false
-	}
-	switch string(a.ActionTypeId.Category) + " " + aws.ToString(a.ActionTypeId.Provider) {
-	case "Deploy S3":
-		out.bucket = a.Configuration["BucketName"]
-	case "Invoke Lambda":
-		out.function, out.parameters = a.Configuration["FunctionName"], a.Configuration["UserParameters"]
-	case "Invoke StepFunctions":
-		out.machine = a.Configuration["StateMachineArn"]
-	default:
-		return out, false
-	}
-	return out, true
 }
 
 // climb goes from the pipeline's role to the distribution.
@@ -156,17 +110,23 @@ func (w *walk) climb(ctx context.Context, f facts) {
 		w.add(*f.missing)
 	}
 	w.artifacts(ctx, f, "the pipeline's role", own, true)
-	for _, a := range f.actions {
-		w.act(ctx, f, a, own)
+	for i, a := range f.actions {
+		f.actions[i].found = w.act(ctx, f, a, own)
+	}
+	if f.declared {
+		f.route = w.report.Route
+		w.announced(f)
+		w.read("codepipeline:GetPipeline", f.name)
+		w.add(f.order())
 	}
 }
 
 // act checks one action of the pipeline.
-func (w *walk) act(ctx context.Context, f facts, a action, own *role) {
+func (w *walk) act(ctx context.Context, f facts, a action, own *role) finding {
 	caller, who := own, "the pipeline's role"
 	if a.role != "" && a.role != f.role {
 		caller, who = w.role(ctx, a.role), "the role of action "+a.name
-		if a.inputs {
+		if a.takesArtifacts() {
 			w.artifacts(ctx, f, who, caller, false)
 		}
 	}
@@ -175,10 +135,11 @@ func (w *walk) act(ctx context.Context, f facts, a action, own *role) {
 	case a.bucket != "":
 		w.check(w.objects(ctx, who+" may write the site", caller, account, a.bucket, "s3:PutObject"))
 	case a.function != "":
-		w.invoked(ctx, f, a, caller, who)
+		return w.invoked(ctx, f, a, caller, who)
 	case a.machine != "":
-		w.started(ctx, a, caller, who)
+		return w.started(ctx, a, caller, who)
 	}
+	return finding{}
 }
 
 // takes checks that a service may take a role: the role's trust policy names it.

@@ -90,6 +90,7 @@ func (w *walk) unnamed(ctx context.Context, f facts) {
 	w.add(Rung{
 		Name: "pipeline exists", Account: w.home.account, State: Unknown,
 		Why: "the stacks are beside a pipeline of your own: name it with --pipeline, and the way from its role is checked too",
+		Try: "unstale doctor --pipeline NAME, with the name of your pipeline",
 	})
 	f.account, f.name = w.home.account, w.Name
 	s := w.home
@@ -103,7 +104,7 @@ func (w *walk) unnamed(ctx context.Context, f facts) {
 	case a.function != "" && s != nil:
 		fn, err := w.function(ctx, s, "", a.function, "")
 		if w.exists("the job function exists", s.account, a.function, fn, err) {
-			w.job(ctx, f, a, fn)
+			w.job(ctx, f, a, fn, &finding{})
 		}
 	}
 }

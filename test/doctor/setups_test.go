@@ -52,7 +52,7 @@ func TestSetups(t *testing.T) {
 		{"a target that is not configured", `[\"${Target}\"],` + purges, `[\"shop\"],` + purges, "knows its targets", doctor.Broken, `name target "shop"`, 1},
 		{"parameters that are none", `{\"targets\":[\"${Target}\"],` + purges, `{\"target\":[\"${Target}\"],` + purges, "knows its targets", doctor.Broken, `no field "target"`, 1},
 		{"tags that nobody reads", `{\"targets\":[\"${Target}\"],` + purges, `{\"items\":[\"#a\"],\"targets\":[\"${Target}\"],` + purges, "reads cache tags", doctor.Broken, "reads none", 1},
-		{"an announcement of a target that is not configured", `[\"${Target}\"],` + announces, `[\"shop\"],` + announces, "knows its targets", doctor.Broken, `announces: UserParameters name target "shop"`, 1},
+		{"an announcement of a target that is not configured", `[\"${Target}\"],` + announces, `[\"shop\"],` + announces, "knows its targets", doctor.Broken, `action Announce: UserParameters name target "shop"`, 1},
 		{"a function that is not there", `"FunctionName": {
                     "Ref": "JobFunction"
                   },

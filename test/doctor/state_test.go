@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/unstale/unstale/iam"
@@ -195,7 +196,7 @@ func gone(t *testing.T, s *story.Stage, d *doctor.Doctor, route, account, bucket
 }
 
 // Without a state bucket everything is purged each time, and nobody has to look at the origin: that is no
-// fault.
+// fault. But nothing can be announced.
 func TestWithoutState(t *testing.T) {
 	for route, who := range plannings {
 		t.Run(route, func(t *testing.T) {
@@ -211,7 +212,13 @@ func TestWithoutState(t *testing.T) {
 			}
 			t.Cleanup(func() { closeStage(t, s) })
 			without(t, s, roleOf(who.lookerAt, who.looker), "ReadSite")
-			report := examine(t, s, ask(t, route))
+			p := profiles(t, s)
+			report := p.check(t, ask(t, route))
+			if r := find(t, report, "announces what is purged"); r.State != doctor.Broken || report.Broken != 1 || !strings.Contains(r.Why, "UNSTALE_STATE is not set") {
+				t.Errorf("%d broken: %+v", report.Broken, r)
+			}
+			edited(t, s, func(d *types.PipelineDeclaration) { take(d, "Announce") })
+			report = p.check(t, ask(t, route))
 			if report.Broken+report.Unknown > 0 {
 				t.Errorf("%d broken, %d unknown:\n%s", report.Broken, report.Unknown, ladder(report))
 			}
