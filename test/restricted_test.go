@@ -85,7 +85,7 @@ func TestRestrictedSite(t *testing.T) {
 				stages := e.Stages[len(e.Stages)-1]
 				purge := stages.Actions[len(stages.Actions)-1]
 				if e.Status != codepipeline.Succeeded || !strings.Contains(purge.Summary, tt.says) ||
-					strings.Contains(purge.Summary, "-> not looked at: viewers need signed URLs or signed cookies") != (tt.pattern == "") {
+					strings.Contains(purge.Summary, "-> not seen: viewers need signed URLs, signed cookies or a password") != (tt.pattern == "") {
 					t.Errorf("release %s: %s: %s %s", release, e.Status, purge.Summary, purge.Message)
 				}
 			}

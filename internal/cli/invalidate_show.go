@@ -98,7 +98,7 @@ func stepText(e fleet.Event) string {
 	case p.Stage == purge.Completed:
 		return "completed " + p.ID
 	case p.Stage == purge.Restricted:
-		return "not looked at: viewers need signed URLs or signed cookies"
+		return "not seen: viewers need signed URLs, signed cookies or a password"
 	case p.Stage == purge.Seen:
 		return fmt.Sprintf("seen from %s, %s", or(p.POP, "an unnamed point of presence"), plural.Of(p.Pages, "page"))
 	}

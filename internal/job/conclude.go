@@ -78,13 +78,13 @@ func (s *session) verdict(lines []string) string {
 }
 
 // verified says how the release was recognised: "content" when pages of every target were compared
-// with it, "age" when those of some could only be judged by their age, "completion" when those of some
-// could not be looked at without a signature.
+// with it, "age" when those of some could only be judged by their age, "completion" when some pages of some
+// could not be looked at without a signature or a password.
 func verified(all []purge.Progress) string {
 	how := "content"
 	for _, p := range all {
 		switch {
-		case p.Stage == purge.Restricted:
+		case p.Hidden > 0:
 			return "completion"
 		case p.Compared == 0:
 			how = "age"

@@ -35,6 +35,7 @@ type distribution struct {
 	fail    map[string]error
 	deaf    bool // hangs in Create without hearing the context
 	panics  any
+	private bool                                 // viewers need a signature
 	created map[string]invalidation.Invalidation // by reference
 	paid    int
 }
@@ -51,6 +52,7 @@ func (d *distribution) step(name string) error {
 func (d *distribution) Distribution(context.Context) (plan.Distribution, error) {
 	return plan.Distribution{
 		ID: d.id, Account: "222222222222", Domain: d.id + ".cloudfront.net", DefaultRootObject: "index.html", Enabled: true,
+		Default: plan.Behavior{Restricted: d.private},
 	}, d.step("distribution")
 }
 

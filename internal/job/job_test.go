@@ -56,6 +56,20 @@ func TestWithoutAnArtifactOnlyAgeIsJudged(t *testing.T) {
 	})
 }
 
+// Where nobody without a signature can look, the answer says that it took completion's word.
+func TestWhatNobodyCanSeeIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, map[string]*distribution{"open": {id: "E1"}, "private": {id: "E2", private: true}})
+		if err := w.run(t, time.Minute, jobEvent(firstJob, "", "", 0)); err != nil {
+			t.Fatal(err)
+		}
+		a := w.desk.last()
+		if a.Variables["Verified"] != "completion" || a.Percent != 100 || !strings.Contains(a.Summary, "-> not seen: viewers need signed URLs") || len(w.eyes.asked) != 1 {
+			t.Errorf("%+v, %d looks", a, len(w.eyes.asked))
+		}
+	})
+}
+
 // The action goes on over as many jobs as it needs, under the first job's ID, and pays once.
 func TestContinuation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -71,7 +71,7 @@ func (r *run) ask(ctx context.Context, d plan.Distribution, planned plan.Plan) e
 	r.verdict.Items, r.verdict.Status = created.Items, created.Status
 	r.verdict.Progress = Progress{
 		Stage: Created, Distribution: d.ID, Reference: batch.Reference, ID: created.ID, Noted: r.Now().UnixMilli(),
-		Paths: len(batch.Items), Settle: r.settled(planned),
+		Paths: len(batch.Items), Settle: r.settled(planned), Gated: !r.verdict.Gated.IsZero(),
 	}
 	if !created.Created.IsZero() {
 		r.verdict.Progress.Created = created.Created.UnixMilli()
@@ -84,7 +84,7 @@ func (r *run) ask(ctx context.Context, d plan.Distribution, planned plan.Plan) e
 func (r *run) spare(d plan.Distribution, planned plan.Plan) error {
 	r.verdict.Items = []string{}
 	r.verdict.Progress = Progress{
-		Stage: Completed, Distribution: d.ID, Noted: r.Now().UnixMilli(), Settle: r.settled(planned),
+		Stage: Completed, Distribution: d.ID, Noted: r.Now().UnixMilli(), Settle: r.settled(planned), Gated: !r.verdict.Gated.IsZero(),
 	}
 	r.log("nothing to purge")
 	return nil

@@ -15,8 +15,8 @@ const (
 	Created   Stage = "created"   // CloudFront accepted the invalidation
 	Completed Stage = "completed" // CloudFront says it is carried out everywhere
 	Seen      Stage = "seen"      // a viewer got the release
-	// Restricted comes after Completed in place of Seen, where viewers need signed URLs or signed cookies for all that
-	// there is to look at.
+	// Restricted comes after Completed in place of Seen, where viewers need a signature or a password for all that there
+	// is to look at.
 	Restricted Stage = "restricted"
 )
 
@@ -42,11 +42,13 @@ type Progress struct {
 	Noted        int64  `json:"n,omitempty"` // this machine's clock when it learned of the creation
 	Paths        int    `json:"q,omitempty"` // that were asked for
 	Settle       int64  `json:"w,omitempty"` // this machine's clock when nothing stale is left to expire; 0: nothing is
+	Gated        bool   `json:"g,omitempty"` // the origin was seen to serve the release
 
 	// What the viewer saw, once Stage is Seen.
 	Pages    int    `json:"p,omitempty"` // looked at, all fresh
 	Compared int    `json:"k,omitempty"` // of them compared with the release's content
 	POP      string `json:"o,omitempty"` // the first point of presence that answered; "" when none was named
+	Hidden   int    `json:"h,omitempty"` // pages besides, which nobody without a signature or a password gets; with Restricted all
 }
 
 // Valid reports whether a Progress that came from elsewhere can be gone on from.
@@ -58,10 +60,12 @@ func (p Progress) Valid() bool {
 		return p.ID == "" && p.Pages == 0
 	case Created:
 		return named && p.Pages == 0
-	case Completed, Restricted:
+	case Completed:
 		return (named || spared) && p.Pages == 0
+	case Restricted:
+		return (named || spared) && p.Pages == 0 && p.Hidden > 0
 	case Seen:
-		return (named || spared) && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages
+		return (named || spared) && p.Pages > 0 && 0 <= p.Compared && p.Compared <= p.Pages && p.Hidden >= 0
 	}
 	return false
 }

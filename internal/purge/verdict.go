@@ -122,14 +122,18 @@ func (v Verdict) String() string {
 // seen tells what the viewer saw.
 func (p Progress) seen() string {
 	if p.Stage == Restricted {
-		return "not looked at: viewers need signed URLs or signed cookies"
+		return "not seen: viewers need " + admission
+	}
+	hidden := ""
+	if p.Hidden > 0 {
+		hidden = fmt.Sprintf("; %d not seen, for which viewers need %s", p.Hidden, admission)
 	}
 	from := p.POP
 	if from == "" {
 		from = "an unnamed point of presence"
 	}
 	if p.Compared == 0 {
-		return fmt.Sprintf("seen from %s (%d pages, judged by age alone: there was nothing to compare with)", from, p.Pages)
+		return fmt.Sprintf("seen from %s (%d pages, judged by age alone: there was nothing to compare with%s)", from, p.Pages, hidden)
 	}
-	return fmt.Sprintf("seen from %s (%d of %d pages equal to the release)", from, p.Compared, p.Pages)
+	return fmt.Sprintf("seen from %s (%d of %d pages equal to the release%s)", from, p.Compared, p.Pages, hidden)
 }

@@ -3,6 +3,7 @@ package purge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,34 +113,82 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	expect, restricted := unrestricted(d, expect)
-	if len(restricted) > 0 {
-		r.verdict.Notes = append(r.verdict.Notes, fmt.Sprintf("did not look at %s, for which viewers need signed URLs or signed cookies: %s",
-			plural.Of(len(restricted), "page"), restricted[0].Path))
-		if len(expect) == 0 {
-			r.verdict.Progress.Stage = Restricted
-			r.log("restricted", "pages", len(restricted))
-			return nil
-		}
+	expect, hidden := public(d, expect)
+	if len(expect) == 0 && len(hidden) > 0 {
+		return r.restricted(d, hidden)
 	}
 	r.verdict.Report = r.Viewer.Check(ctx, viewer.Request{
 		Domain: d.Domain, Expect: expect, Items: r.verdict.Items, Since: r.verdict.Progress.Since(),
 	})
-	if r.verdict.Report.Fresh() {
-		p, pops := &r.verdict.Progress, r.verdict.Report.POPs()
-		p.Stage, p.Pages, p.Compared = Seen, len(r.verdict.Report.Pages), r.verdict.Report.Compared()
-		if len(pops) > 0 {
-			p.POP = pops[0]
-		}
-		r.log("seen", "pops", pops, "pages", p.Pages, "compared", p.Compared)
-		return nil
+	if !r.verdict.Report.Fresh() {
+		return r.unseen(ctx, d)
 	}
+	looked := len(expect)
+	for i, page := range r.verdict.Report.Pages {
+		if page.Asks() {
+			hidden, looked = append(hidden, expect[i]), looked-1
+		}
+	}
+	if looked == 0 {
+		return r.restricted(d, hidden)
+	}
+	r.hide(hidden)
+	p, pops := &r.verdict.Progress, r.verdict.Report.POPs()
+	p.Stage, p.Pages, p.Compared = Seen, looked, r.verdict.Report.Compared()
+	if len(pops) > 0 {
+		p.POP = pops[0]
+	}
+	r.log("seen", "pops", pops, "pages", p.Pages, "compared", p.Compared, "hidden", p.Hidden)
+	return nil
+}
+
+// public are the pages that any viewer may get; hidden are those for which viewers need a signature.
+func public(d plan.Distribution, all []viewer.Expectation) (public, hidden []viewer.Expectation) {
+	for _, e := range all {
+		if d.Restricted(e.Path) {
+			hidden = append(hidden, e)
+		} else {
+			public = append(public, e)
+		}
+	}
+	return public, hidden
+}
+
+// hide notes which pages nobody looked at.
+func (r *run) hide(hidden []viewer.Expectation) {
+	if len(hidden) == 0 {
+		return
+	}
+	r.verdict.Progress.Hidden = len(hidden)
+	r.verdict.Notes = append(r.verdict.Notes, fmt.Sprintf("did not see %s, for which viewers need %s: %s",
+		plural.Of(len(hidden), "page"), admission, hidden[0].Path))
+}
+
+// admission is what viewers need for pages that are hidden.
+const admission = "signed URLs, signed cookies or a password"
+
+// restricted ends a purge where nothing can be looked at. Of a release whose content is known the origin has to have
+// been seen to serve it: nobody would tell otherwise.
+func (r *run) restricted(d plan.Distribution, hidden []viewer.Expectation) error {
+	known := slices.ContainsFunc(hidden, func(e viewer.Expectation) bool { return e.HasSum })
+	if known && !r.verdict.Progress.Gated {
+		return &Failure{
+			Stage: Completed,
+			Err: fmt.Errorf("verify distribution %s: %s, but whether viewers see the release is not known: they need %s for %s, and the origin was not looked at either",
+				d.ID, r.done(), admission, hidden[0].Path),
+			Try: "let the site's bucket be read (ExistingBucketName), or name a page that is public by verify",
+		}
+	}
+	r.hide(hidden)
+	r.verdict.Progress.Stage = Restricted
+	r.log("restricted", "hidden", len(hidden))
+	return nil
+}
+
+// unseen is why viewers do not see the release, or that there is no more time to look.
+func (r *run) unseen(ctx context.Context, d plan.Distribution) error {
 	if ctx.Err() != nil && r.Now().Before(r.Until) {
 		return errHandOver
-	}
-	done := fmt.Sprintf("invalidation %s is completed", r.verdict.Progress.ID)
-	if r.verdict.Progress.Spared() {
-		done = "nothing had to be purged"
 	}
 	said := "viewers do not see the release"
 	if r.verdict.Report.Unanswered() {
@@ -147,21 +196,17 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	return &Failure{
 		Stage: Completed,
-		Err:   fmt.Errorf("verify distribution %s: %s, but %s: %s", d.ID, done, said, r.verdict.Report),
+		Err:   fmt.Errorf("verify distribution %s: %s, but %s: %s", d.ID, r.done(), said, r.verdict.Report),
 		Try:   r.remedy(),
 	}
 }
 
-// unrestricted are the pages that any viewer may get; restricted are the others.
-func unrestricted(d plan.Distribution, all []viewer.Expectation) (public, restricted []viewer.Expectation) {
-	for _, e := range all {
-		if d.Restricted(e.Path) {
-			restricted = append(restricted, e)
-		} else {
-			public = append(public, e)
-		}
+// done is what CloudFront has done, for people.
+func (r *run) done() string {
+	if r.verdict.Progress.Spared() {
+		return "nothing had to be purged"
 	}
-	return public, restricted
+	return fmt.Sprintf("invalidation %s is completed", r.verdict.Progress.ID)
 }
 
 // settle waits until what was not purged has expired.

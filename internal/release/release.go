@@ -76,6 +76,12 @@ func (r *Run) Order(until time.Time, saved func(purge.Progress)) purge.Order {
 
 // prepare records the release as pending, before anything is decided, and learns what caches may hold.
 func (r *Run) prepare(ctx context.Context, d plan.Distribution) error {
+	if i := slices.IndexFunc(r.Verify, d.Restricted); i >= 0 {
+		return &purge.Failure{
+			Err: fmt.Errorf("verify %s: viewers need signed URLs or signed cookies for it, so it cannot be looked at", r.Verify[i]),
+			Try: "take it out of verify, or name a page that is public",
+		}
+	}
 	if r.State == nil || r.at != "" {
 		return nil
 	}

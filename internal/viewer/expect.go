@@ -72,7 +72,7 @@ func Expect(in plan.Input, verify []string, release string) []Expectation {
 			continue
 		}
 		expect := x.promised(path)
-		expect.MayFail = path == "/" && in.Distribution.DefaultRootObject == "" && !slices.Contains(verify, path)
+		expect.MayFail = expect.MayFail || path == "/" && in.Distribution.DefaultRootObject == "" && !slices.Contains(verify, path)
 		at[path] = len(all)
 		all = append(all, expect)
 	}
@@ -106,38 +106,49 @@ func (x *expecter) promised(path string) Expectation {
 	if !served {
 		return expect
 	}
-	object, found := x.lookup(key)
-	if !found {
+	has := x.lookup(key)
+	if !has.may {
 		for _, other := range []string{strings.TrimSuffix(key, "/") + "/index.html", key + ".html"} {
-			if _, either := x.lookup(other); either && key != "" {
+			if x.lookup(other).may && key != "" {
 				return expect
 			}
 		}
-		object, found = x.fallback()
+		has = x.fallback()
 	}
-	if found {
-		expect.hold(object)
+	if has.sure {
+		expect.hold(has.object)
 	}
+	expect.MayFail = has.may && !has.sure
 	return expect
 }
 
-// lookup finds what the bucket has under a key: the release's object, or one of an earlier release
-// where deploys do not delete.
-func (x *expecter) lookup(key string) (site.Object, bool) {
-	if object, found := x.in.Release.Lookup(key); found || x.in.Deletes || x.in.Release == nil {
-		return object, found
+// left is what the bucket has under a key.
+type left struct {
+	object site.Object
+	may    bool // it may have something
+	sure   bool // it surely has the object
+}
+
+// lookup finds the release's object, or what earlier ones left where deploys do not delete. Which of them was
+// deployed last, or at all, is not known.
+func (x *expecter) lookup(key string) left {
+	object, found := x.in.Release.Lookup(key)
+	has := left{object, found, found}
+	if found || x.in.Deletes || x.in.Release == nil {
+		return has
 	}
-	for _, known := range slices.Backward(x.in.Known) {
-		if object, found := known.Lookup(key); found {
-			return object, true
-		}
+	for i, known := range x.in.Known {
+		object, found := known.Lookup(key)
+		has.may = has.may || found
+		has.sure = found && (i == 0 || has.sure && object.Same(has.object))
+		has.object = object
 	}
-	return site.Object{}, false
+	return has
 }
 
 // fallback finds what routes serve: the page of the errors, and without one the root object, which a
 // function may serve.
-func (x *expecter) fallback() (site.Object, bool) {
+func (x *expecter) fallback() left {
 	var keys []string
 	for _, e := range x.in.Distribution.Errors {
 		if e.PagePath == "" || e.Code != 403 && e.Code != 404 {
@@ -145,7 +156,7 @@ func (x *expecter) fallback() (site.Object, bool) {
 		}
 		key, served := x.addresses.Key(e.PagePath)
 		if !served {
-			return site.Object{}, false
+			return left{}
 		}
 		if !slices.Contains(keys, key) {
 			keys = append(keys, key)
@@ -157,7 +168,7 @@ func (x *expecter) fallback() (site.Object, bool) {
 		}
 	}
 	if len(keys) != 1 { // which of them depends on what S3 answers
-		return site.Object{}, false
+		return left{}
 	}
 	return x.lookup(keys[0])
 }
@@ -184,10 +195,10 @@ func (x *expecter) gone(expect *Expectation, doubt bool) {
 	for _, a := range answers {
 		answer := Answer{Status: a.Status}
 		if a.Key != "" {
-			page, found := x.lookup(a.Key)
-			certain = certain && found // else the page's own error is served
-			if answer.HasSum = found && page.Kind() == site.CRC32Size; answer.HasSum {
-				answer.Sum = Sum{page.CRC32, page.Size}
+			has := x.lookup(a.Key)
+			certain = certain && has.sure // else the page's own error may be served
+			if answer.HasSum = has.sure && has.object.Kind() == site.CRC32Size; answer.HasSum {
+				answer.Sum = Sum{has.object.CRC32, has.object.Size}
 				expect.Before = slices.DeleteFunc(expect.Before, func(s Sum) bool { return s == answer.Sum })
 			}
 		}

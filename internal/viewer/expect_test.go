@@ -172,6 +172,13 @@ func TestWhatMayBeLeft(t *testing.T) {
 		if got := Expect(in, nil, "r2"); len(got) != 3 {
 			t.Errorf("%v: %v", known, paths(got))
 		}
+		if got := Expect(in, []string{"/x.txt"}, "r2")[2]; got.Path != "/x.txt" || !got.MayFail || got.HasSum {
+			t.Errorf("%v, and somebody wants it: %+v", known, got)
+		}
+	}
+	in := plan.Input{Distribution: behind(), Release: site.Snapshot{index}, Known: []site.Snapshot{{index, old}, {index, old}}}
+	if diff := cmp.Diff(expects("/x.txt", old), Expect(in, []string{"/x.txt"}, "r2")[2]); diff != "" {
+		t.Errorf("what all left: %s", diff)
 	}
 }
 

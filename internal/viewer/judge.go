@@ -19,7 +19,7 @@ func (p *Page) judge(expect Expectation, b body, location string) {
 	p.Compared = expect.HasSum && expect.Size <= b.limit && !made
 	p.Matches = expect.HasSum && b.is(expect.sum()) && !made
 	switch {
-	case p.Status >= 500, p.Status >= 400 && !expect.MayFail && !p.asks():
+	case p.Status >= 500, p.Status >= 400 && !expect.MayFail && !p.Asks():
 		p.Why = fmt.Sprintf("answered %d", p.Status)
 	case made:
 		// A redirect, a question for a password or the like, which is no content of the release, and not stale either.
@@ -86,8 +86,8 @@ func (p *Page) madeByFunction() bool {
 	return (made == "FunctionGeneratedResponse" || made == "LambdaGeneratedResponse") && p.Status != http.StatusOK
 }
 
-// asks reports whether a function at the edge asks viewers for a password, so that nobody without one gets more.
-func (p *Page) asks() bool { return p.Status == http.StatusUnauthorized && p.madeByFunction() }
+// Asks reports whether a function at the edge asks viewers for a password, so that nobody without one gets more.
+func (p *Page) Asks() bool { return p.Status == http.StatusUnauthorized && p.madeByFunction() }
 
 // content tells what was served in place of the release.
 func (p *Page) content(expect Expectation, b body) string {

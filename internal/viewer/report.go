@@ -52,7 +52,7 @@ func (p Page) String() string {
 		says = p.Why
 	case p.Gone:
 		says = "does not serve " + p.Key + " any more, which the release removed"
-	case p.asks():
+	case p.Asks():
 		says = "asks for a password, so what it serves to those who have one was not seen"
 	case p.Compared:
 		says = "serves the release's " + p.Key

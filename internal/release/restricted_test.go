@@ -1,0 +1,25 @@
+package release
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/plan"
+)
+
+// A page that somebody wants looked at, and that nobody without a signature gets, is refused before anything is done.
+func TestVerifyWhatIsRestricted(t *testing.T) {
+	m := &memory{}
+	r := begun(m, nil, files("a1"))
+	r.Verify = []string{"/open", "/members?page=1"}
+	d := distribution("b")
+	d.Behaviors = []plan.Behavior{{PathPattern: "/members*", Origins: []string{"b"}, Restricted: true}}
+	err := r.Order(started.Add(time.Hour), nil).Prepare(t.Context(), d)
+	var failure *purge.Failure
+	if !errors.As(err, &failure) || !strings.Contains(err.Error(), "verify /members?page=1: viewers need signed URLs") || failure.Try == "" || len(m.calls) > 0 {
+		t.Errorf("%v, calls %q", err, m.calls)
+	}
+}
