@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/site"
@@ -21,13 +22,45 @@ func (e *TagsOff) Error() string {
 		e.Distribution, joinSome(e.Tags, len(e.Tags)))
 }
 
+// BucketUnread says that a release lies in a bucket that no behavior reads, so that viewers get nothing of it.
+type BucketUnread struct {
+	Distribution, Bucket string
+	Read                 []string // the buckets that behaviors read
+}
+
+func (e *BucketUnread) Error() string {
+	read := "they read none"
+	if len(e.Read) > 0 {
+		read = "they read " + strings.Join(e.Read, ", ")
+	}
+	return fmt.Sprintf("plan distribution %s: none of its behaviors reads bucket %s; %s", e.Distribution, e.Bucket, read)
+}
+
+// CheckBucket refuses a bucket that no behavior reads, with a *BucketUnread. Where behaviors are not known, or
+// none is named, there is nothing to say.
+func (d Distribution) CheckBucket(name string) error {
+	var read []string
+	for _, o := range d.Origins {
+		if o.Bucket != "" && d.reads(o.ID) && !slices.Contains(read, o.Bucket) {
+			read = append(read, o.Bucket)
+		}
+	}
+	if name == "" || len(d.Origins) == 0 || slices.Contains(read, name) {
+		return nil
+	}
+	return &BucketUnread{d.ID, name, read}
+}
+
 // Build plans what a release makes stale. Where nothing is known of what caches hold, or of the
-// distribution's configuration, that is "/*", and the reason says so. Errors are *TagsOff,
+// distribution's configuration, that is "/*", and the reason says so. Errors are *TagsOff, *BucketUnread,
 // *Infeasible, and *invalidation.ItemError for a tag or a route that cannot be one.
 //
 // The same input gives the same plan, whatever the order of Routes and Tags.
 func Build(in Input) (Plan, error) {
 	tags, routes, err := in.check()
+	if err == nil {
+		err = in.Distribution.CheckBucket(in.Bucket)
+	}
 	if err != nil {
 		return Plan{}, err
 	}

@@ -186,7 +186,10 @@ func bare(err error) error {
 func explainBuild(err error) error {
 	var impossible *plan.Infeasible
 	var tagsOff *plan.TagsOff
+	var unread *plan.BucketUnread
 	switch {
+	case errors.As(err, &unread):
+		return usage{withTry(err, "--bucket with the one that the release is deployed to, or without --bucket")}
 	case errors.As(err, &impossible):
 		return withTry(err, "a larger --budget, or none")
 	case errors.As(err, &tagsOff):

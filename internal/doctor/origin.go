@@ -24,6 +24,12 @@ func (w *walk) gateway(ctx context.Context, who string, caller *role, t target.T
 	case !known && gated:
 		w.add(Rung{Name: name, Account: t.Account, Subject: t.Distribution, State: Unknown, Why: "which bucket the distribution reads is not known"})
 		return
+	case known && !found && t.Plans().Bucket != "":
+		w.add(Rung{
+			Name: fmt.Sprintf("the distribution reads bucket %s, where the releases of target %s lie", t.Plans().Bucket, t.Name), Account: t.Account, Subject: t.Distribution,
+			State: Broken, Why: "none of its origins is that bucket: set bucket of the target to the one that the release is deployed to, or leave it out",
+		})
+		return
 	case !known || !found || caller.missing:
 		return
 	}

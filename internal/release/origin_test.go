@@ -34,7 +34,6 @@ func TestServed(t *testing.T) {
 		{what: "no artifact", state: &memory{known: known(files("a1"))}, d: distribution("x"), origin: "x"},
 		{what: "two buckets, none named", state: &memory{known: known(files("a1"))}, d: distribution("x", "y"), release: files("a2")},
 		{what: "two buckets", state: &memory{known: known(files("a1"))}, how: &target.Planning{Bucket: "y"}, d: distribution("x", "y"), release: files("a2"), origin: "y", keys: "a"},
-		{what: "a bucket that is not there", state: &memory{known: known(files("a1"))}, how: &target.Planning{Bucket: "z"}, d: distribution("x"), release: files("a2")},
 		{what: "a website", state: &memory{known: known(files("a1"))}, d: website, release: files("a2")},
 		{what: "one bucket twice", state: &memory{known: known(files("a1"))}, d: distribution("x", "x"), release: files("a2"), origin: "x", keys: "a"},
 	} {

@@ -82,6 +82,11 @@ func (r *Run) prepare(ctx context.Context, d plan.Distribution) error {
 			Try: "take it out of verify, or name a page that is public",
 		}
 	}
+	if r.Items == nil {
+		if err := d.CheckBucket(r.Target.Plans().Bucket); err != nil {
+			return &purge.Failure{Err: err, Try: "set bucket of the target to the one that the release is deployed to, or leave it out"}
+		}
+	}
 	if r.State == nil || r.at != "" {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/unstale/unstale/internal/purge"
+	"github.com/unstale/unstale/internal/target"
 	"github.com/unstale/unstale/plan"
 )
 
@@ -21,5 +22,20 @@ func TestVerifyWhatIsRestricted(t *testing.T) {
 	var failure *purge.Failure
 	if !errors.As(err, &failure) || !strings.Contains(err.Error(), "verify /members?page=1: viewers need signed URLs") || failure.Try == "" || len(m.calls) > 0 {
 		t.Errorf("%v, calls %q", err, m.calls)
+	}
+}
+
+// So is a bucket that the distribution does not read, unless somebody chose the items.
+func TestBucketOfAnother(t *testing.T) {
+	for bucket, refused := range map[string]bool{"": false, "b": false, "a-typo": true} {
+		m := &memory{}
+		err := begun(m, &target.Planning{Bucket: bucket}, files("a1")).Order(started.Add(time.Hour), nil).Prepare(t.Context(), distribution("b"))
+		var failure *purge.Failure
+		if errors.As(err, &failure) != refused || refused && (failure.Try == "" || len(m.calls) > 0) {
+			t.Errorf("%q: %v, calls %q", bucket, err, m.calls)
+		}
+	}
+	if err := begun(nil, &target.Planning{Bucket: "a-typo"}, nil, "/a").Order(started.Add(time.Hour), nil).Prepare(t.Context(), distribution("b")); err != nil {
+		t.Error("items that somebody chose:", err)
 	}
 }

@@ -232,3 +232,23 @@ func TestWithoutState(t *testing.T) {
 		})
 	}
 }
+
+// A bucket that the distribution does not read is a slip in a name: nothing would ever be purged.
+func TestBucketOfNobody(t *testing.T) {
+	t.Parallel()
+	o, met := options(t, "assume"), false
+	o.Template = func(_ string, text []byte) []byte {
+		const one = `\"distribution\":\"${Distribution}\"`
+		met = met || strings.Contains(string(text), one)
+		return []byte(strings.ReplaceAll(string(text), one, one+`,\"planning\":{\"bucket\":\"sight\"}`))
+	}
+	s, err := story.Set(t.Context(), o)
+	if err != nil || !met {
+		t.Fatalf("%v, %v", met, err)
+	}
+	t.Cleanup(func() { closeStage(t, s) })
+	report := profiles(t, s).check(t, ask(t, "assume"))
+	if r := find(t, report, "the distribution reads bucket sight"); r.State != doctor.Broken || report.Broken != 1 || !strings.Contains(r.Why, "set bucket of the target") {
+		t.Errorf("%d broken: %+v\n%s", report.Broken, r, ladder(report))
+	}
+}
