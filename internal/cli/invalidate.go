@@ -70,13 +70,14 @@ What to purge is either items, or the release in --site or --artifact: then the 
 makes viewers see it, from what caches may hold. With "state" in the target that is remembered between
 runs; otherwise --previous tells it, and without that everything is purged. '/*' purges everything.
 
-Targets are worked on all at once, and none holds up another. The wait is for each target, from the
-creation of its invalidation; one that answers nothing is given up after as long, and after 10s at the
-least. The first Ctrl-C ends the waiting, not what AWS does; the second ends the
-program at once. Every run is written down before its first call (in $XDG_STATE_HOME/unstale/runs), so
-that --resume takes it up again, and pays for nothing twice. --attempt gives the run a name of your own:
-a CI job that is started again under the same name finds the same invalidations. UNSTALE_MEDIAN says how
-long completion usually takes (10s), for when to look.
+Targets are worked on all at once; where they are more than --per-account, those of one account take
+turns. The wait is for each target, from the creation of its invalidation. A target that leaves its calls
+without an answer for as long, and for 10s at the least, is given up; one that is slow is not. The first
+Ctrl-C ends the waiting, not what AWS does; the second ends the program at once. Every run is written
+down before its first call (in $XDG_STATE_HOME/unstale/runs), so that --resume takes it up again, and
+pays for nothing twice. --attempt gives the run a name of your own: a CI job that is started again under
+the same name finds the same invalidations. UNSTALE_MEDIAN says how long completion usually takes (10s),
+for when to look.
 
 The exit code is 0 when all is done that was asked for, 1 when a target failed, 2 when the command line
 or the targets file is wrong, 3 when something is still in progress when the wait ends, and 4 when
@@ -100,6 +101,7 @@ viewers still see the old release. Of several targets the first of 1, 4 and 3 co
 				return usage{withTry(errors.New("--verify and --no-verify exclude each other"), "one of them")}
 			}
 			i.noVerify, i.looks = f.noVerify || f.verify.off, f.verify.pages
+			i.verifyGiven = cmd.Flags().Changed("verify") && !f.verify.off
 			return i.run(cmd.Context(), args)
 		},
 	}
@@ -126,6 +128,7 @@ type invalidator struct {
 	invalidateFlags
 	stdout, stderr io.Writer
 	waitGiven      bool
+	verifyGiven    bool // --verify says to look, and is no default
 
 	targets  []targetfile.Target
 	items    []invalidation.Item
@@ -143,11 +146,11 @@ func (i *invalidator) run(ctx context.Context, args []string) error {
 	if err := i.prepare(ctx, args); err != nil {
 		return err
 	}
-	if err := i.verifying(); err != nil {
-		return err
-	}
 	wait, err := i.waiting()
 	if err != nil {
+		return err
+	}
+	if err := i.verifying(wait); err != nil {
 		return err
 	}
 	if i.profile != "" { // otherwise others may have another

@@ -18,7 +18,7 @@ import (
 
 // connections are what this process opened to AWS, by profile and Region.
 type connections struct {
-	patience time.Duration // how long getting credentials may take; 0: slowCredentials
+	patience time.Duration // how long who is to give credentials may answer nothing; 0: slowCredentials
 	mu       sync.Mutex
 	all      map[identity]func() (*connection, error)
 }
@@ -65,7 +65,8 @@ func (c *connections) advised(t targetfile.Target, err error, try string) string
 	return try
 }
 
-// slowCredentials is how long getting credentials may take: a process or a chain of roles may be asked.
+// slowCredentials is how long getting credentials may take while nobody answers: a process may be asked, and each
+// role of a chain answers for itself.
 const slowCredentials = time.Minute
 
 // connect reads a profile and gets its credentials, with so much patience for who is to answer; 0: slowCredentials.
@@ -86,7 +87,7 @@ func connect(ctx context.Context, id identity, patience time.Duration) (*connect
 	if patience == 0 || patience > slowCredentials || keys.process { // which may ask a person
 		patience = slowCredentials
 	}
-	if _, err := gateway.Within(ctx, patience, cfg.Credentials.Retrieve); err != nil {
+	if _, err := gateway.Answered(ctx, patience, cfg.Credentials.Retrieve); err != nil {
 		return nil, keys.refused(err)
 	}
 	return &connection{cfg, ways.New(cfg), note, keys}, nil

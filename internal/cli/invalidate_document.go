@@ -156,9 +156,14 @@ func (i *invalidator) target(n int, r fleet.Result, try string) invalidateTarget
 	return out
 }
 
+// anew is how a person begins an attempt that finds nothing of this one.
+const anew = "run the command again, with another --attempt if you named one"
+
 // byHand says for people what a purge says for pipelines.
 var byHand = strings.NewReplacer(
-	"retry the stage: another invalidation is made", "the same command again: it makes another invalidation",
+	"retry the stage, or run the command anew", anew,
+	"retry the stage: another invalidation is made", anew+": it makes another invalidation",
+	"retry the stage: a new attempt", anew+": a new attempt",
 	"retry the stage", "run the same command again",
 	"the function can reach", "this machine can reach",
 	"the deploy action ran before this one, and that it deploys this artifact", "this release was deployed before this command ran, and",

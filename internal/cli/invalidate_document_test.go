@@ -58,3 +58,18 @@ func TestForecast(t *testing.T) {
 		}
 	}
 }
+
+// What a purge tells a pipeline to do is told to people in their words.
+func TestByHand(t *testing.T) {
+	for said, want := range map[string]string{
+		"retry the stage, or run the command anew, and everything is purged: why": "run the command again, with another --attempt if you named one, and everything is purged: why",
+		"retry the stage: another invalidation is made":                           "run the command again, with another --attempt if you named one: it makes another invalidation",
+		"retry the stage: a new attempt has a new reference":                      "run the command again, with another --attempt if you named one: a new attempt has a new reference",
+		"check that the function can reach the internet, then retry the stage":    "check that this machine can reach the internet, then run the same command again",
+		"add /a to the items: none of them covers it":                             "add /a to the items: none of them covers it",
+	} {
+		if got := byHand.Replace(said); got != want {
+			t.Errorf("%s: %s", said, got)
+		}
+	}
+}

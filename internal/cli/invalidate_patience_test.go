@@ -1,11 +1,18 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/unstale/unstale/internal/fleet"
 	"github.com/unstale/unstale/internal/gateway"
@@ -51,6 +58,62 @@ func TestPatienceWithHistory(t *testing.T) {
 	var e *gateway.Error
 	if !errors.As(err, &e) || e.Code != gateway.RequestTimeout || !strings.HasPrefix(err.Error(), "read the history in s3://some-bucket/here") || !strings.Contains(err.Error(), "no answer within 50ms") {
 		t.Error(err)
+	}
+}
+
+// pages is S3 with a list of so many pages, each answered after a while, and none after the last that is answered.
+type pages struct {
+	all, answered int
+	takes         time.Duration
+	asked         int
+}
+
+func (p *pages) Do(r *http.Request) (*http.Response, error) {
+	p.asked++
+	takes := p.takes
+	if p.asked > p.answered {
+		takes = time.Hour
+	}
+	select {
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	case <-time.After(takes):
+	}
+	httptrace.ContextClientTrace(r.Context()).GotFirstResponseByte()
+	body := fmt.Sprintf(`<ListBucketResult><IsTruncated>%t</IsTruncated><NextContinuationToken>t%d</NextContinuationToken><Contents><Key>evidence/own/2026-11/E1/shop/a-2.json</Key></Contents></ListBucketResult>`, p.asked < p.all, p.asked)
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// A long history has its time while S3 answers, however short the wait is; one that is not answered any more is told.
+func TestPatienceWithALongHistory(t *testing.T) {
+	for _, tt := range []struct {
+		p    pages
+		used int
+		took time.Duration
+		says string
+	}{
+		{pages{all: 20, answered: 20, takes: 9 * time.Second}, 40, 180 * time.Second, ""},
+		{pages{all: 20, answered: 2, takes: 9 * time.Second}, 0, 28 * time.Second, "no answer within 10s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := aws.Config{Region: "us-east-1", HTTPClient: &tt.p, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "s"}, nil
+			})}
+			state, err := store.NewState(cfg, "s3://some-bucket")
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			run := &work{started: began, wait: time.Second, used: map[string]months{}}
+			one := targetfile.Target{Target: target.Target{Name: "shop"}, State: targetfile.State{Bucket: "some-bucket"}}
+			err = run.count(t.Context(), one, state, run.patience(one))
+			if (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) || run.used["own"].paths != tt.used {
+				t.Errorf("%d pages: %+v, %v", tt.p.asked, run.used, err)
+			}
+			if took := time.Since(began); took != tt.took {
+				t.Errorf("it took %s, not %s", took, tt.took)
+			}
+		})
 	}
 }
 

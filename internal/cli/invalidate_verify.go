@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/unstale/unstale/invalidation"
 )
@@ -95,13 +96,25 @@ func coveredBy(items []invalidation.Item, page string) bool {
 	return slices.ContainsFunc(items, func(i invalidation.Item) bool { return !i.Tag() && i.Covers(page) })
 }
 
-// verifying settles what is to be looked at.
-func (i *invalidator) verifying() error {
+// verifying settles what is to be looked at. Nobody looks where nobody waits for completion.
+func (i *invalidator) verifying(wait time.Duration) error {
+	var hurried []string // targets that are not waited for, as the targets file has it
+	for _, t := range i.targets {
+		if t.Wait != nil && *t.Wait == 0 {
+			hurried = append(hurried, t.Name)
+		}
+	}
 	switch {
 	case len(i.looks) > 0 && i.noVerify:
 		return usage{withTry(errors.New("--verify names pages to look at, and --no-verify says not to look"), "one of them")}
 	case len(i.looks) > mostPages:
 		return usage{withTry(fmt.Errorf("--verify names %d pages, more than %d", len(i.looks), mostPages), "fewer pages")}
+	case i.verifyGiven && wait == 0:
+		return usage{withTry(errors.New("--verify says to look once it is completed, and --wait none says not to wait for that"), "one of them")}
+	case i.verifyGiven && len(hurried) > 0 && len(hurried) == len(i.targets):
+		return usage{withTry(fmt.Errorf("--verify says to look once it is completed, and the targets file says wait: none of %s", hurried[0]), "--wait 10m beside --verify")}
+	case i.verifyGiven && len(hurried) > 0:
+		i.warn(fmt.Sprintf("the targets file says wait: none of %s, so nobody looks there; --wait 10m waits for all", strings.Join(hurried, ", ")))
 	}
 	return lookable(i.looks, i.items)
 }

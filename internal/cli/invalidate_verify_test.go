@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/internal/targetfile"
 	"github.com/unstale/unstale/internal/viewer"
 	"github.com/unstale/unstale/invalidation"
 )
@@ -74,6 +79,37 @@ func TestLookable(t *testing.T) {
 	} {
 		if err := lookable(tt.pages, tt.items); (err == nil) != tt.fine {
 			t.Errorf("%q, %q: %v", tt.pages, tt.items, err)
+		}
+	}
+}
+
+// Who asks to look is told where nobody would.
+func TestVerifying(t *testing.T) {
+	none, minute := time.Duration(0), time.Minute
+	hurried, patient := targetfile.Target{Target: target.Target{Name: "shop"}, Wait: &none}, targetfile.Target{Target: target.Target{Name: "docs"}, Wait: &minute}
+	page := []string{"/a"}
+	for _, tt := range []struct {
+		what     string
+		i        invalidator
+		wait     time.Duration
+		says     string
+		try      string
+		warnings string
+	}{
+		{what: "nothing is said", i: invalidator{targets: []targetfile.Target{hurried}}},
+		{what: "pages", i: invalidator{verifyGiven: true, looks: page}, wait: time.Minute},
+		{what: "pages, and nobody looks", i: invalidator{verifyGiven: true, looks: page, invalidateFlags: invalidateFlags{noVerify: true}}, wait: time.Minute, says: "--no-verify says not to look", try: "one of them"},
+		{what: "pages, and nobody waits", i: invalidator{verifyGiven: true, looks: page}, says: "--verify says to look once it is completed, and --wait none says not to wait for that", try: "one of them"},
+		{what: "no pages, and nobody waits", i: invalidator{verifyGiven: true}, says: "--wait none", try: "one of them"},
+		{what: "a run's own pages, and nobody waits now", i: invalidator{looks: page}},
+		{what: "nobody waits for the target", i: invalidator{verifyGiven: true, looks: page, targets: []targetfile.Target{hurried}}, wait: time.Minute, says: "the targets file says wait: none of shop", try: "--wait 10m beside --verify"},
+		{what: "nor for one of two", i: invalidator{verifyGiven: true, looks: page, targets: []targetfile.Target{hurried, patient}}, wait: time.Minute, warnings: "unstale: warning: the targets file says wait: none of shop, so nobody looks there; --wait 10m waits for all\n"},
+	} {
+		var warnings strings.Builder
+		tt.i.stderr = &warnings
+		err := tt.i.verifying(tt.wait)
+		if (err != nil) != (tt.says != "") || err != nil && (!strings.Contains(err.Error(), tt.says) || tryOf(err) != tt.try || !errors.As(err, new(usage))) || warnings.String() != tt.warnings {
+			t.Errorf("%s: %v, try: %s, %s", tt.what, err, tryOf(err), warnings.String())
 		}
 	}
 }

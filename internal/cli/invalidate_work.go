@@ -153,18 +153,26 @@ func (w *work) open(ctx context.Context, i int, t targetfile.Target) (fleet.Work
 	}
 	run := release.New(release.Release{
 		Target: planning(t), Name: w.deployed.name, Attempt: w.attempt, Snapshot: w.deployed.snapshot, Items: w.items,
-		Verify: slices.Concat(t.Verify, w.looks), Function: "unstale invalidate", State: state, Started: w.started,
+		Verify: slices.Concat(t.Verify, w.looks), Function: "unstale invalidate", State: state, Started: w.began(),
 	})
 	if err := w.count(ctx, t, state, cmp.Or(w.patience(t), fleet.DefaultBegin)); err != nil {
 		return fleet.Work{}, err
 	}
 	order := run.Order(time.Time{}, w.saved(i))
 	w.reword(&order, t)
-	made := fleet.Work{Gateway: owned(g, t), Order: order, Conclude: run.Conclude}
+	made := fleet.Work{Gateway: owned(g, t), Order: order, Conclude: run.Conclude, Record: run.Record}
 	if w.log != nil {
 		made.From = w.log.Run().Targets[i].Progress
 	}
 	return made, nil
+}
+
+// began is when the run was begun, maybe by an earlier process: its records lie where that one put them.
+func (w *work) began() time.Time {
+	if w.log == nil {
+		return w.started
+	}
+	return w.log.Run().Started
 }
 
 // patience is how long a target may answer nothing; 0: any time.
@@ -312,7 +320,7 @@ func (w *work) state(c *connection, i int, t targetfile.Target) (release.State, 
 }
 
 // count notes how many paths were used in the target's account this month, as far as that is known. It fails only
-// where nobody answers.
+// where nobody answers: a long list has its time.
 func (w *work) count(ctx context.Context, t targetfile.Target, state release.State, patience time.Duration) error {
 	account := runs.Account(t)
 	w.mu.Lock()
@@ -329,7 +337,7 @@ func (w *work) count(ctx context.Context, t targetfile.Target, state release.Sta
 	if name == "" {
 		name = "own"
 	}
-	used, err := gateway.Within(ctx, patience, func(ctx context.Context) (int, error) {
+	used, err := gateway.Answered(ctx, patience, func(ctx context.Context) (int, error) {
 		return state.Used(ctx, name, w.started)
 	})
 	var silent *gateway.Error

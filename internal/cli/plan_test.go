@@ -244,9 +244,9 @@ func TestPlanInABucketWithAPrefix(t *testing.T) {
 	if len(d.Items) != 1 || d.Items[0].Item != "/app/index.html" || d.Site.Purged.Objects != 1 {
 		t.Errorf("%+v", d)
 	}
-	d = b.document("--site", "@new", "--previous", "@old.zip", "--bucket", "other")
-	if len(d.Items) != 0 || d.Site.Changed.Objects != 1 {
-		t.Errorf("another bucket: %+v", d)
+	code, _, stderr := b.plan("--site", "@new", "--previous", "@old.zip", "--bucket", "other")
+	if code != exitUsage || !strings.Contains(stderr, "none of its behaviors reads bucket other; they read b\ntry: --bucket with") {
+		t.Errorf("another bucket: %d, %s", code, stderr)
 	}
 }
 

@@ -44,7 +44,7 @@ With --break NAME one common mistake is made, and the story ends with where it f
 statement that repairs it; the exit code is then 1.
 
 The exit code is 0 only if the pipeline succeeded and every point of presence serves the new release.
-Ctrl-C leaves nothing behind, and the code is then 130.`,
+Ctrl-C leaves nothing behind, and the code is then 130; where --serve stays until then, it is 0.`,
 		Example: `  unstale rehearse                       # the smallest site, needs no Node
   unstale rehearse --route relay         # through a function of the other one
   unstale rehearse --site spa            # a React single-page app, built by npm

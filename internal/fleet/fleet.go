@@ -1,6 +1,6 @@
 // Package fleet carries out purges on many targets at once, each by itself: a target that fails, hangs or
-// is throttled takes nothing from the others. It knows no terminal and no files; what happens it tells to
-// an observer.
+// is throttled takes nothing from those of other accounts, and from those of its own account no more than the
+// turns of its calls. It knows no terminal and no files; what happens it tells to an observer.
 package fleet
 
 import (
@@ -31,8 +31,8 @@ type Fleet struct {
 	PerAccount int // calls at once in one account, of each kind; 0: DefaultPerAccount
 	Overall    int // calls at once in all; 0: DefaultOverall
 	// Begin is how long a target may take until its invalidation is created; 0: DefaultBegin. Wait is how
-	// long it is waited for from then on; 0: not at all. A target that answers nothing is given up after
-	// [Patience] of it.
+	// long it is waited for from then on; 0: not at all. A target is given up whose calls had no answer for
+	// [Patience] of it in all.
 	Begin, Wait time.Duration
 	Verify      bool // look as a viewer once it is completed
 	// Stop begins no other target once one has failed. Then only PerAccount targets of an account are
@@ -63,8 +63,10 @@ type Work struct {
 	// Order is without Until, which the fleet sets: here the context ends the waiting.
 	Order purge.Order
 	From  purge.Progress // where an earlier run left it; zero: at the beginning
-	// Conclude records a verdict and names the record; nil: nothing is recorded.
+	// Conclude records a verdict and names the record; nil: nothing is recorded. Record names the record of a
+	// target that an earlier run has finished and concluded; nil: it has none.
 	Conclude func(ctx context.Context, v *purge.Verdict) string
+	Record   func(p purge.Progress) string
 }
 
 // Event is something that happened on a target.
@@ -246,13 +248,23 @@ func (r *running) purge(parent context.Context, i int, t Target, work Work, crea
 		silent = nil // whoever interrupts it has not waited for that
 	}
 	result := r.judge(g, parent.Err() != nil, t.Name, v, paced.trouble(), silent)
-	if work.Conclude != nil {
-		// What was done is to be recorded also where the context has ended.
-		end, cancel := context.WithTimeout(context.WithoutCancel(parent), concluding)
-		defer cancel()
-		result.Record = work.Conclude(end, &result.Verdict)
-	}
+	result.Record = work.conclude(parent, &result.Verdict)
 	return result
+}
+
+// conclude records a verdict, once, and names the record. A target that was finished before has a record of what was
+// seen then, and nothing of that is known here.
+func (w Work) conclude(parent context.Context, v *purge.Verdict) string {
+	switch {
+	case w.From.Stage.Final() && w.Record == nil, w.Conclude == nil:
+		return ""
+	case w.From.Stage.Final():
+		return w.Record(w.From)
+	}
+	// What was done is to be recorded also where the context has ended.
+	end, cancel := context.WithTimeout(context.WithoutCancel(parent), concluding)
+	defer cancel()
+	return w.Conclude(end, v)
 }
 
 // awake is a viewer that does not look once nobody waits for what it sees.

@@ -194,12 +194,18 @@ func TestResume(t *testing.T) {
 			w, err := open(ctx)
 			w.From, w.Order.Saved = from, func(p purge.Progress) { saved = append(saved, p.Stage) }
 			w.Conclude = func(ctx context.Context, v *purge.Verdict) string { return string(v.Progress.Stage) }
+			w.Record = func(p purge.Progress) string { return "of " + p.ID }
 			return w, err
 		}
 		first := f.Run(t.Context(), []Target{once})[0]
 		from, f.Wait = first.Verdict.Progress, time.Hour
 		second := f.Run(t.Context(), []Target{once})[0]
 		third := f.Run(t.Context(), []Target{once})[0]
+		from = second.Verdict.Progress // finished: nothing is seen again, so there is nothing new to record
+		fourth := f.Run(t.Context(), []Target{once})[0]
+		if fourth.Outcome != Done || fourth.Record != "of I"+s.id {
+			t.Errorf("%+v", fourth)
+		}
 		if first.Record != "created" || second.Record != "seen" || third.Outcome != Done || len(c.order) != 1 || !slices.Equal(saved, []purge.Stage{"created", "completed", "seen", "completed", "seen"}) {
 			t.Errorf("%v, %v, %v, saved %v, created %v", first.Outcome, second.Outcome, third.Outcome, saved, c.order)
 		}

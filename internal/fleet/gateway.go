@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"net/http/httptrace"
 	"sync"
 
 	at "github.com/unstale/unstale/internal/gateway"
@@ -57,9 +58,11 @@ const creation = "create"
 // pass makes a call in its lane.
 func pass[T any](ctx context.Context, g *gateway, kind string, call func(context.Context) (T, error)) (out T, err error) {
 	err = g.lanes.do(ctx, lane{g.account, kind}, func() (err error) {
+		ctx := ctx
 		if g.silence != nil {
-			g.silence.begin(kind == creation)
+			g.silence.begin(kind == creation) // here, where the lane was got
 			defer func() { g.silence.end(err) }()
+			ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: g.silence.heard})
 		}
 		if out, err = call(ctx); err != nil && ctx.Err() == nil {
 			g.mu.Lock()

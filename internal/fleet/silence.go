@@ -23,18 +23,21 @@ func Patience(wait time.Duration) time.Duration {
 	return max(wait, LeastPatience)
 }
 
-// silence gives a target up that has answered none of its calls for too long, however many more tries it has.
+// silence gives a target up whose calls had no answer for too long in all, however many more tries it has. Only the
+// time inside calls counts: what passes between them, waiting for a turn in the lane or before another try, is ours
+// and no silence of the target's.
 type silence struct {
 	patience time.Duration // 0: it is never given up
 	giveUp   func()        // ends what is done on the target
 
 	mu      sync.Mutex
-	since   time.Time // when the first of the calls began that had no answer; zero: the last one had
-	tries   int       // calls since
+	before  time.Duration // without an answer, in the calls before the one under way
+	since   time.Time     // when the call under way began, or was last answered in part; zero: there is none
+	tries   int           // calls since the last answer
 	timer   *time.Timer
 	last    error // of the last call that ended without an answer
 	isOver  bool
-	hearing bool // the answer of a call under way is waited for in any case
+	hearing bool // the answer of the call under way is waited for in any case
 }
 
 // begin notes that a call is made. The answer of one that is to be heard is waited for: until then the target is
@@ -45,14 +48,23 @@ func (s *silence) begin(heard bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.since.IsZero() {
-		s.since, s.tries = time.Now(), 0
-	}
+	s.since, s.hearing = time.Now(), heard
 	s.tries++
-	if s.hearing = heard; heard {
-		s.stop()
+	s.wind()
+}
+
+// heard notes that an answer began to come in on the wire. A call may be many requests, such as looking at a hundred
+// objects: while each of them is answered there is no silence, however long all of them take.
+func (s *silence) heard() {
+	if s.patience == 0 {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() || s.isOver { // too late
+		return
+	}
+	s.since, s.before, s.tries, s.last = time.Now(), 0, 1, nil
 	s.wind()
 }
 
@@ -63,29 +75,47 @@ func (s *silence) end(err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hearing = false
+	s.stop()
+	s.before = s.silent()
+	s.since, s.hearing = time.Time{}, false
 	if answered(err) {
-		s.stop()
-		s.since, s.last = time.Time{}, nil
+		s.before, s.tries, s.last = 0, 0, nil
 		return
 	}
 	if !s.isOver || s.last == nil { // one that was cut off by giving up says less
 		s.last = err
 	}
-	s.wind()
+	if s.before >= s.patience {
+		s.over()
+	}
 }
 
-// wind has the target given up when its time is over.
+// silent is how long there has been no answer, up to now.
+func (s *silence) silent() time.Duration {
+	if s.since.IsZero() {
+		return s.before
+	}
+	return s.before + time.Since(s.since)
+}
+
+// wind has the target given up when the call under way has had no answer for too long.
 func (s *silence) wind() {
 	s.stop()
-	s.timer = time.AfterFunc(s.patience-time.Since(s.since), func() {
+	if s.hearing {
+		return
+	}
+	s.timer = time.AfterFunc(s.patience-s.silent(), func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.since.IsZero() && !s.hearing && time.Since(s.since) >= s.patience { // else something happened meanwhile
-			s.isOver = true
-			s.giveUp()
+		if !s.since.IsZero() && !s.hearing && s.silent() >= s.patience { // else something happened meanwhile
+			s.over()
 		}
 	})
+}
+
+func (s *silence) over() {
+	s.isOver = true
+	s.giveUp()
 }
 
 func (s *silence) stop() {

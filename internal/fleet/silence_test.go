@@ -80,7 +80,8 @@ func TestSilence(t *testing.T) {
 	}{
 		{"nothing is answered", mute{kind: "distribution", times: -1, bound: 10 * second}, 10 * second, Failed, purge.Planned, 10 * second, 10 * second, "no answer within 10s"},
 		{"a short wait has time for one call", mute{kind: "distribution", times: -1, bound: 10 * second}, second, Failed, purge.Planned, 10 * second, 10 * second, "no answer within 10s"},
-		{"a longer one for more", mute{kind: "distribution", times: -1, bound: 10 * second}, 25 * second, Failed, purge.Planned, 25 * second, 25 * second, "no answer within 10s; given up after 25s without an answer to 3 calls"},
+		// The pauses before the second and the third call are no silence.
+		{"a longer one for more", mute{kind: "distribution", times: -1, bound: 10 * second}, 25 * second, Failed, purge.Planned, 25400 * time.Millisecond, 25400 * time.Millisecond, "no answer within 10s; given up after 25s without an answer to 3 calls"},
 		{"a call that may take longer is cut off", mute{kind: "distribution", times: -1, bound: 45 * second}, 12 * second, Failed, purge.Planned, 12 * second, 12 * second, "no answer within 12s"},
 		{"the tries end it", mute{kind: "distribution", times: -1, bound: 10 * second}, 10 * time.Minute, Failed, purge.Planned, 40 * second, 41 * second, "no answer within 10s"},
 		{"nobody said how long", mute{kind: "distribution", times: -1, bound: 10 * second}, 0, Failed, purge.Planned, 40 * second, 41 * second, "no answer within 10s"},

@@ -17,8 +17,26 @@ import (
 func Within[T any](ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	return bounded(ctx, limited, limit, nil, call)
+}
+
+// Answered makes calls that belong together for as long as somebody answers: it ends them once nothing has begun to
+// come back on the wire for patience, and tells that like [Within]. However many answers it takes, they have their
+// time.
+func Answered[T any](ctx context.Context, patience time.Duration, call func(context.Context) (T, error)) (T, error) {
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(patience, cancel)
+	defer timer.Stop()
+	return bounded(ctx, limited, patience, func() { timer.Reset(patience) }, call)
+}
+
+// bounded makes a call in a context that ends for want of an answer, or with ctx. heard is told of each answer.
+func bounded[T any](ctx, limited context.Context, limit time.Duration, heard func(), call func(context.Context) (T, error)) (T, error) {
 	var asked atomic.Value // the SDK's error of a call that was ended does not tell
-	out, err := call(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{GetConn: func(host string) { asked.Store(host) }}))
+	out, err := call(httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		GetConn: func(host string) { asked.Store(host) }, GotFirstResponseByte: heard,
+	}))
 	if err == nil || limited.Err() == nil {
 		return out, err
 	}

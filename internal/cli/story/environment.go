@@ -53,6 +53,7 @@ func (s *Stage) writeProfiles() error {
 func (s *Stage) environment(account string) map[string]string {
 	root := s.World.Root(account)
 	env := map[string]string{
+		"XDG_STATE_HOME": filepath.Join(s.dir, "state"), // what was run here is of no account of the user's
 		// The SDK for Go gets a profile's role without looking at AWS_ENDPOINT_URL.
 		"AWS_ENDPOINT_URL": s.World.URL(), "AWS_ENDPOINT_URL_STS": s.World.URL(), "AWS_ACCESS_KEY_ID": root.AccessKeyID, "AWS_SECRET_ACCESS_KEY": root.SecretAccessKey,
 		"AWS_REGION": Region, "AWS_DEFAULT_REGION": Region, "AWS_PAGER": "",

@@ -119,6 +119,10 @@ func (r Role) explain(err error) *gateway.Error {
 	if e.Code != gateway.AccessDenied || strings.Contains(e.Message, "explicit deny") {
 		return e
 	}
+	if strings.Contains(e.Message, "root accounts") { // no policy can allow it. Source: STS API reference, AssumeRole
+		e.Try = "call as a user or a role, and not as the root of an account"
+		return e
+	}
 	caller, whose := "the caller", "the caller's account"
 	if e.Caller != "" {
 		caller = e.Caller
