@@ -2,9 +2,11 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -87,6 +89,28 @@ func (k keyring) advised(err error, try string) string {
 		return k.renew()
 	}
 	return try
+}
+
+// held has the credentials got, and says why there are none. patience is how long who has them may answer nothing;
+// 0: as long as is usual.
+func (k keyring) held(ctx context.Context, cfg aws.Config, patience time.Duration) error {
+	if patience == 0 || patience > slowCredentials || k.process { // which may ask a person
+		patience = slowCredentials
+	}
+	if _, err := gateway.Answered(ctx, patience, cfg.Credentials.Retrieve); err != nil {
+		return k.refused(err)
+	}
+	return nil
+}
+
+// nobody is the error of credentials of which AWS does not tell whose they are.
+func (k keyring) nobody(err error) error {
+	e := gateway.Explain(err)
+	try := cmp.Or(e.Try, k.look())
+	if unknown(e) {
+		try = k.renew()
+	}
+	return withTry(fmt.Errorf("ask who calls with profile %s: %s", k.begun, e.Message), "%s", try)
 }
 
 // refused says why there are no credentials, without the SDK's account of where it looked.

@@ -155,9 +155,16 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	keys := []keyring{keyringOf(pipeline, f.pipelineProfile)}
 	var delivery aws.Config
 	if f.deliveryProfile != "" {
 		if delivery, err = loadConfigOr(ctx, f.deliveryProfile, f.region, pipeline.Region); err != nil {
+			return err
+		}
+		keys = append(keys, keyringOf(delivery, f.deliveryProfile))
+	}
+	for i, cfg := range []aws.Config{pipeline, delivery}[:len(keys)] {
+		if err := keys[i].held(ctx, cfg, 0); err != nil {
 			return err
 		}
 	}
@@ -165,8 +172,12 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 	if ctx.Err() != nil { // what was asked too late looks unknown
 		return context.Cause(ctx)
 	}
+	var nobody *doctor.Nobody
+	if errors.As(err, &nobody) {
+		return keys[nobody.Config].nobody(nobody.Err)
+	}
 	if err != nil {
-		return withTry(err, "aws sts get-caller-identity, with the same --profile")
+		return withTry(err, "unstale doctor --help")
 	}
 	if f.json {
 		enc := json.NewEncoder(stdout)
@@ -185,23 +196,32 @@ func examine(ctx context.Context, f doctorFlags, stdout io.Writer) error {
 // judge is the exit code's reason. Unknown counts as broken does: who asks whether a release will go
 // through is not answered by silence.
 func judge(r doctor.Report, lenient bool) error {
-	switch first := r.First(doctor.Broken); {
-	case first != nil && len(first.Changes) > 0:
-		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
-	case first != nil:
-		return withTry(fmt.Errorf("%d of %s %s broken, first: %s", r.Broken, plural.Of(len(r.Rungs), "check"), plural.Word(r.Broken, "is", "are"), first.Name), "mend it as said above, then unstale doctor again")
-	case r.Unknown > 0 && !lenient && r.First(doctor.Unknown).Try != "":
-		try := r.First(doctor.Unknown).Try
-		if r.Unknown > 1 {
-			try += ", and profiles that are allowed what unstale doctor --policy prints"
-		}
-		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
-			"%s; or --allow-unknown", try)
-	case r.Unknown > 0 && !lenient:
-		return withTry(fmt.Errorf("%d of %s %s unknown, first: %s", r.Unknown, plural.Of(len(r.Rungs), "check"), plural.Word(r.Unknown, "is", "are"), r.First(doctor.Unknown).Name),
-			"profiles of both accounts that are allowed what unstale doctor --policy prints, or --allow-unknown")
+	state, n := doctor.Broken, r.Broken
+	if n == 0 {
+		state, n = doctor.Unknown, r.Unknown
 	}
-	return nil
+	if n == 0 || state == doctor.Unknown && lenient {
+		return nil
+	}
+	first := r.First(state)
+	err := fmt.Errorf("%d of %s %s %s, first: %s", n, plural.Of(len(r.Rungs), "check"), plural.Word(n, "is", "are"), state, first.Name)
+	return withTry(err, "%s", nextStep(r, first))
+}
+
+// nextStep is what to do about the first check that is not well.
+func nextStep(r doctor.Report, first *doctor.Rung) string {
+	const policy = "that are allowed what unstale doctor --policy prints"
+	switch {
+	case len(first.Changes) > 0:
+		return fmt.Sprintf("make the change above in account %s, then unstale doctor again", first.Changes[0].Account)
+	case first.State == doctor.Broken:
+		return cmp.Or(first.Try, "mend it as said above, then unstale doctor again")
+	case first.Try == "":
+		return "profiles of both accounts " + policy + ", or --allow-unknown"
+	case r.Unknown > 1:
+		return first.Try + ", and profiles " + policy + "; or --allow-unknown"
+	}
+	return first.Try + "; or --allow-unknown"
 }
 
 // question is what the flags ask.

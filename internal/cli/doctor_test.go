@@ -29,6 +29,8 @@ func rungs(states ...doctor.State) doctor.Report {
 func TestJudge(t *testing.T) {
 	advice := rungs(doctor.Broken)
 	advice.Rungs[0].Changes = nil
+	named := rungs(doctor.Broken)
+	named.Rungs[0].Changes, named.Rungs[0].Try = nil, "another name"
 	for _, tt := range []struct {
 		report    doctor.Report
 		lenient   bool
@@ -39,6 +41,7 @@ func TestJudge(t *testing.T) {
 		{rungs(doctor.Unknown, doctor.OK), false, "1 of 2 checks is unknown, first: the unknown one", "--allow-unknown"},
 		{rungs(doctor.Unknown, doctor.OK), true, "", ""},
 		{advice, false, "1 of 1 check is broken", "as said above"},
+		{named, false, "1 of 1 check is broken", "another name"},
 	} {
 		err := judge(tt.report, tt.lenient)
 		if (err == nil) != (tt.says == "") {

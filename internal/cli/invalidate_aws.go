@@ -84,11 +84,8 @@ func connect(ctx context.Context, id identity, patience time.Duration) (*connect
 		note = fmt.Sprintf("profile %s has no region: %s is called, where CloudFront is; --region or AWS_REGION for another", keyringOf(cfg, id.profile).begun, globalRegion)
 	}
 	keys := keyringOf(cfg, id.profile)
-	if patience == 0 || patience > slowCredentials || keys.process { // which may ask a person
-		patience = slowCredentials
-	}
-	if _, err := gateway.Answered(ctx, patience, cfg.Credentials.Retrieve); err != nil {
-		return nil, keys.refused(err)
+	if err := keys.held(ctx, cfg, patience); err != nil {
+		return nil, err
 	}
 	return &connection{cfg, ways.New(cfg), note, keys}, nil
 }

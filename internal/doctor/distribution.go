@@ -26,6 +26,7 @@ func (w *walk) distribution(ctx context.Context, id, account string) {
 	switch {
 	case gone(err):
 		r.State, r.Why = Broken, fmt.Sprintf("account %s has no distribution %s", account, id)
+		r.Try = "another ID, or a profile of its account; aws cloudfront list-distributions names those of an account"
 	case err != nil:
 		r.State, r.Why = Unknown, brief(err)
 	case out.Distribution == nil || out.Distribution.DistributionConfig == nil:

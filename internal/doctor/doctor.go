@@ -39,7 +39,7 @@ type Rung struct {
 	Why     string          `json:"why"`               // one or two sentences
 	Read    []string        `json:"read"`              // what was asked: "iam:GetRole unstale-job"
 	Changes []repair.Change `json:"changes,omitempty"` // that mend it, or with a Note make it better
-	Try     string          `json:"try,omitempty"`     // what makes it known, where no permission does
+	Try     string          `json:"try,omitempty"`     // the next step where Changes and Why do not say it, as for what has another name
 }
 
 // Report is the ladder: the rungs in the order in which a release climbs them.
@@ -131,12 +131,24 @@ func (d *Doctor) Check(ctx context.Context, q Question) (Report, error) {
 	return w.report, nil
 }
 
+// Nobody says that AWS did not tell who a configuration calls as.
+type Nobody struct {
+	Config int // 0: the pipeline account's, or the only one; 1: the delivery account's
+	Err    error
+}
+
+func (n *Nobody) Error() string {
+	return fmt.Sprintf("ask who calls with the %s profile: %s", []string{"first", "second"}[n.Config], brief(n.Err))
+}
+
+func (n *Nobody) Unwrap() error { return n.Err }
+
 // identify asks who each configuration is. Without an answer there is nothing to walk from.
 func (w *walk) identify(ctx context.Context, configs []aws.Config) error {
 	for i, cfg := range configs {
 		s, err := newSide(ctx, cfg)
 		if err != nil {
-			return fmt.Errorf("ask who calls with the %s profile: %w", []string{"first", "second"}[i], err)
+			return &Nobody{i, err}
 		}
 		w.read("sts:GetCallerIdentity", "")
 		if w.home == nil {

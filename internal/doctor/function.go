@@ -57,6 +57,7 @@ func (w *walk) exists(name, account, subject string, f function, err error) bool
 	switch {
 	case gone(err):
 		r.State, r.Why = Broken, fmt.Sprintf("account %s has no function %s", account, subject)
+		r.Try = "deploy it, or name another; aws lambda list-functions names those of a Region"
 	case err != nil:
 		r.State, r.Why = Unknown, brief(err)
 	case f.state != "" && f.state != types.StateActive:

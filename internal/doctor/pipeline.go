@@ -39,6 +39,7 @@ func (w *walk) pipeline(ctx context.Context, name string, f facts) {
 	switch {
 	case gone(err):
 		rung.State, rung.Why = Broken, fmt.Sprintf("account %s has no pipeline %s in %s", w.home.account, name, w.home.region)
+		rung.Try = "another name, or --region; aws codepipeline list-pipelines names those of a region"
 	case err != nil:
 		rung.State, rung.Why = Unknown, fmt.Sprintf("codepipeline:GetPipeline %s: %s", name, brief(err))
 	default:
