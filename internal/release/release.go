@@ -124,6 +124,12 @@ func (r *Run) plan(ctx context.Context, d plan.Distribution, busy invalidation.L
 	case r.earlier != nil:
 		return *r.earlier, nil
 	case r.Items != nil:
+		if i := slices.IndexFunc(r.Items, invalidation.Item.Tag); i >= 0 && d.CacheTagHeader == "" {
+			return plan.Plan{}, &purge.Failure{
+				Err: fmt.Errorf("purge %s: distribution %s has no cache tag header, so %s would purge nothing", r.Target.Name, d.ID, r.Items[i]),
+				Try: "set CacheTagConfig of the distribution to the header in which the origin names its tags, such as Cache-Tag; or paths",
+			}
+		}
 		return plan.Given(d, r.Items, "named by the action"), nil
 	case r.Snapshot == nil:
 		return plan.Everything(d, "there is no input artifact, so what changed is not known"), nil

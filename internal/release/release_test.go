@@ -17,6 +17,12 @@ import (
 
 func known(all ...site.Snapshot) store.Known { return store.Known{Snapshots: all, Left: all} }
 
+// tagged is a distribution that reads cache tags.
+func tagged(d plan.Distribution) plan.Distribution {
+	d.CacheTagHeader = "Cache-Tag"
+	return d
+}
+
 func TestPlans(t *testing.T) {
 	one, two := files("a.html1", "b.html1", "index.html1"), files("a.html2", "b.html1", "index.html1")
 	for _, tt := range []struct {
@@ -43,8 +49,7 @@ func TestPlans(t *testing.T) {
 		{what: "no state", release: two, d: distribution("b"), items: "/*"},
 		{what: "no artifact", state: &memory{known: known(one)}, d: distribution("b"), items: "/*"},
 		{
-			what: "given items", state: &memory{known: known(one)}, release: two, given: []invalidation.Item{"/x", "#tag"}, d: distribution("b"), items: "/x #tag",
-			notes: []string{"no cache tag header"},
+			what: "given items", state: &memory{known: known(one)}, release: two, given: []invalidation.Item{"/x", "#tag"}, d: tagged(distribution("b")), items: "/x #tag",
 		},
 		{
 			what: "only what is behind the bucket's behavior", state: &memory{known: known(files("docs/x1", "x1"))}, how: &target.Planning{Bucket: "docs"},

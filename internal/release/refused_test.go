@@ -8,6 +8,7 @@ import (
 
 	"github.com/unstale/unstale/internal/purge"
 	"github.com/unstale/unstale/internal/target"
+	"github.com/unstale/unstale/invalidation"
 	"github.com/unstale/unstale/plan"
 )
 
@@ -37,5 +38,18 @@ func TestBucketOfAnother(t *testing.T) {
 	}
 	if err := begun(nil, &target.Planning{Bucket: "a-typo"}, nil, "/a").Order(started.Add(time.Hour), nil).Prepare(t.Context(), distribution("b")); err != nil {
 		t.Error("items that somebody chose:", err)
+	}
+}
+
+// A tag that the distribution does not read would complete and purge nothing.
+func TestTagsOfNobody(t *testing.T) {
+	d := distribution("b")
+	for header, refused := range map[string]bool{"": true, "Cache-Tag": false} {
+		d.CacheTagHeader = header
+		_, err := begun(nil, nil, nil, "/a", "#b").Order(started.Add(time.Hour), nil).Plan(t.Context(), d, invalidation.Limits{})
+		var failure *purge.Failure
+		if errors.As(err, &failure) != refused || refused && (!strings.Contains(err.Error(), "so #b would purge nothing") || failure.Try == "") {
+			t.Errorf("%q: %v", header, err)
+		}
 	}
 }
