@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/internal/plural"
 	"github.com/unstale/unstale/templates"
 )
 
@@ -47,7 +48,8 @@ With --destroy every stack of the name goes from the accounts, whichever route m
 it: the site's bucket, the repository, and the key of the pipeline's artifacts, which AWS then deletes
 after a waiting time of 30 days. The bucket and the repository keep their names, so that stacks of the
 same --name can be made again once they are gone; the same command with --delete finds them by their names
-when the stacks are gone already. A pipeline of yours that still calls what goes is named before anything
+when the stacks are gone already, and deletes them if stacks of the name made them: a bucket's tags tell that,
+and a repository's description. A pipeline of yours that still calls what goes is named before anything
 is done.
 
 Before anything is made, the distribution and the bucket that parameters name are looked for.
@@ -89,7 +91,7 @@ the command line is wrong.`,
 	flags.BoolVar(&f.ownPipeline, "own-pipeline", false, "make no pipeline, only what an existing one needs")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.destroy, "destroy", false, "take the stacks away")
-	flags.StringArrayVar(&f.also, "delete", nil, "with --destroy: delete this as well, which would stay; its name or logical ID (repeatable)")
+	flags.StringArrayVar(&f.also, "delete", nil, "with --destroy: delete this as well, which would stay: its name, or its logical ID where that means one thing (repeatable)")
 	return cmd
 }
 
@@ -174,6 +176,7 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 	var unusable *deploy.Unusable
 	var taken *deploy.Taken
 	var other *deploy.NotOurs
+	var several *deploy.Ambiguous
 	var one *deploy.OneAccount
 	var two *deploy.TwoAccounts
 	var cause interrupted
@@ -196,7 +199,9 @@ func explain(ctx context.Context, err error, f deployFlags) error {
 	case errors.As(err, &taken):
 		return withTry(err, "%s", makeRoom(taken, f))
 	case errors.As(err, &other):
-		return usage{withTry(err, "if nobody needs it, %s", deleteRepository(other.Name, other.Region, f))}
+		return usage{withTry(err, "%s", leave(other, f))}
+	case errors.As(err, &several):
+		return usage{withTry(err, "--delete with one of %s", strings.Join(several.Names(), ", "))}
 	case errors.As(err, &one):
 		return usage{withTry(err, "--pipeline-profile and --delivery-profile of two accounts, or unstale deploy same-account")}
 	case errors.As(err, &two):
@@ -238,15 +243,36 @@ func lists(u *deploy.Unusable, f deployFlags) string {
 func makeRoom(t *deploy.Taken, f deployFlags) string {
 	const other = "another --name"
 	switch {
-	case t.By != "":
-		return fmt.Sprintf("%s; or unstale deploy --destroy with the same flags first, and then this again", other)
+	case len(t.Stays) > 0:
+		also := ""
+		for _, id := range t.Stays {
+			also += " --delete " + id
+		}
+		return fmt.Sprintf("%s; or the same command with --destroy%s first, which deletes what is in %s, too, and then this again",
+			other, also, plural.Word(len(t.Stays), "it", "them"))
 	case t.Elsewhere:
 		return other
 	case t.Type == "AWS::S3::Bucket":
-		own := as(strings.HasPrefix(strings.TrimPrefix(t.Stack, f.name+"-"), "delivery-"), f)
-		return fmt.Sprintf("%s; or, if nobody needs what is in it, aws s3 rb --force s3://%s%s", other, t.Name, own)
+		return fmt.Sprintf("%s; or, if nobody needs what is in it, %s", other, deleteBucket(t.Name, strings.HasPrefix(strings.TrimPrefix(t.Stack, f.name+"-"), "delivery-"), f))
 	}
 	return fmt.Sprintf("%s; or, if nobody needs it, %s", other, deleteRepository(t.Name, t.Region, f))
+}
+
+// leave says what can be done about something with the name of ours.
+func leave(n *deploy.NotOurs, f deployFlags) string {
+	switch {
+	case n.Action != "":
+		return "allow the caller " + n.Action
+	case n.Stack != "":
+		return fmt.Sprintf("--destroy without --delete of it; who made stack %s decides about it", n.Stack)
+	case n.Type == "AWS::S3::Bucket":
+		return "--destroy without --delete of it; or, if nobody needs what is in it, " + deleteBucket(n.Name, n.Side == templates.Delivery, f)
+	}
+	return "if nobody needs it, " + deleteRepository(n.Name, n.Region, f)
+}
+
+func deleteBucket(name string, ofDelivery bool, f deployFlags) string {
+	return fmt.Sprintf("aws s3 rb --force s3://%s%s", name, as(ofDelivery, f))
 }
 
 func deleteRepository(name, region string, f deployFlags) string {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unstale/unstale/internal/deploy"
+	"github.com/unstale/unstale/templates"
 )
 
 func TestAskedBeforeEachChange(t *testing.T) {
@@ -190,5 +192,40 @@ Gone.
 	out.Reset()
 	if err := s.gone(deploy.Removal{Left: r.Left[1:]}, "stacks of the name shop"); err != nil || !strings.HasPrefix(out.String(), "There is nothing to delete. Looked for: stacks of the name shop.\n  111111111111: AWS::S3::Bucket shop-other") {
 		t.Errorf("printed %s, %v", out.String(), err)
+	}
+}
+
+// Each refusal to delete says what can be done about it, for the account that it is in.
+func TestWhatToDoAboutWhatIsNotDeleted(t *testing.T) {
+	const bucket = "AWS::S3::Bucket"
+	f := deployFlags{name: "shop", pipelineProfile: "build", deliveryProfile: "site", destroy: true}
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"tags unread":   {&deploy.NotOurs{Type: bucket, Name: "b", Action: "s3:GetBucketTagging", Err: errors.New("no")}, "allow the caller s3:GetBucketTagging"},
+		"other stack":   {&deploy.NotOurs{Type: bucket, Name: "b", Stack: "marketing", As: "B"}, "--destroy without --delete of it; who made stack marketing decides about it"},
+		"by hand, site": {&deploy.NotOurs{Type: bucket, Name: "b", Side: templates.Delivery}, "--destroy without --delete of it; or, if nobody needs what is in it, aws s3 rb --force s3://b --profile site"},
+		"by hand":       {&deploy.NotOurs{Type: bucket, Name: "b", Side: templates.Pipeline}, "--destroy without --delete of it; or, if nobody needs what is in it, aws s3 rb --force s3://b --profile build"},
+		"repository":    {&deploy.NotOurs{Type: "AWS::CodeCommit::Repository", Name: "r", Region: "eu-west-1"}, "if nobody needs it, aws codecommit delete-repository --repository-name r --region eu-west-1 --profile build"},
+		"two": {&deploy.Ambiguous{Word: "SiteBucket", Meant: []deploy.Meant{
+			{Account: "111111111111", Item: deploy.Item{Type: bucket, Name: "a"}}, {Account: "222222222222", Item: deploy.Item{Type: bucket, Name: "b"}},
+		}}, "--delete with one of a, b"},
+	} {
+		err := explain(context.Background(), tt.err, f)
+		var u usage
+		var h hinted
+		if !errors.As(err, &u) || !errors.As(err, &h) || h.try != tt.want {
+			t.Errorf("%s: %v, try %q, want %q", name, err, h.try, tt.want)
+		}
+	}
+	way := &deploy.Taken{Account: "222222222222", Stack: "shop-delivery-assume", LogicalID: "SiteBucket", Type: bucket, Name: "b", By: "shop-delivery-states", Stays: []string{"SiteBucket"}}
+	const one = "another --name; or the same command with --destroy --delete SiteBucket first, which deletes what is in it, too, and then this again"
+	if got := makeRoom(way, f); got != one {
+		t.Errorf("one in the way: %q, want %q", got, one)
+	}
+	way.Stays, way.Elsewhere = nil, true
+	if got := makeRoom(way, f); got != "another --name" {
+		t.Errorf("what may be another account's: %q", got)
 	}
 }

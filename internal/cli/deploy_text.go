@@ -258,7 +258,7 @@ func (s *deploySession) gone(r deploy.Removal, sought string) error {
 		if l.Goes {
 			continue
 		}
-		if err := s.print("  %s: %s %s is there, left by an earlier stack; --delete %s deletes it\n", l.Account, l.Type, l.Name, l.LogicalID); err != nil {
+		if err := s.print("  %s: %s %s is there, left by an earlier stack; --delete %s deletes it\n", l.Account, l.Type, l.Name, r.Word(l.Item)); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,8 @@ type Taken struct {
 	Elsewhere              bool // it may be another account's
 	// By is another stack of the same name, which another route made and which is likely to have it; "": there is none.
 	By string
+	// Stays is what would stay and stand in the way if the stacks of By's route were taken away: logical IDs.
+	Stays []string
 
 	about string // the description that ours has; "": none
 }
@@ -61,11 +63,17 @@ func (t *Taken) Error() string {
 	return fmt.Sprintf("account %s: stack %s would make %s, but %s %s %s", t.Account, t.Stack, t.LogicalID, word(t.Type), t.Name, whose)
 }
 
+// word is what people call a type of those that stay.
 func word(kind string) string {
-	if kind == bucketType {
+	switch kind {
+	case bucketType:
 		return "bucket"
+	case repositoryType:
+		return "repository"
+	case KeyType:
+		return "key"
 	}
-	return "repository"
+	return kind
 }
 
 // before looks at everything that would make a stack fail half way, before the first is made.
@@ -182,13 +190,9 @@ func (d *Deployment) checkFree(ctx context.Context, step templates.Step) error {
 	if st != nil && st.StackStatus != "DELETE_COMPLETE" && st.StackStatus != "REVIEW_IN_PROGRESS" {
 		return nil // what it has is its own
 	}
-	body, err := Template(step.Template)
+	lasting, err := d.lastingOf(step)
 	if err != nil {
 		return err
-	}
-	lasting, err := d.lasting(at, body)
-	if err != nil {
-		return fmt.Errorf("stack %s: %w", stack, err)
 	}
 	for _, l := range lasting {
 		l.Account, l.Region, l.Stack = at.account, at.region, stack
@@ -196,7 +200,9 @@ func (d *Deployment) checkFree(ctx context.Context, step templates.Step) error {
 		case err != nil:
 			return fmt.Errorf("account %s: look for %s %s: %w", at.account, word(l.Type), l.Name, err)
 		case there:
-			l.By, err = d.otherRoute(ctx, at, step)
+			if l.By, err = d.otherRoute(ctx, at, step); err == nil && l.By != "" {
+				l.Stays, err = d.inTheWay(ctx)
+			}
 			return cmp.Or(err, error(&l))
 		}
 	}
@@ -223,6 +229,32 @@ func (d *Deployment) otherRoute(ctx context.Context, at *side, step templates.St
 		}
 	}
 	return "", nil
+}
+
+// inTheWay lists, by logical ID, what there is with names that the deployment's stacks give, whoever has it
+// now: all of it stays when the stacks go.
+func (d *Deployment) inTheWay(ctx context.Context) ([]string, error) {
+	steps, err := d.steps()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, step := range steps {
+		lasting, err := d.lastingOf(step)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lasting {
+			there, err := d.sides[step.Side].taken(ctx, &l)
+			if err != nil {
+				return nil, fmt.Errorf("look for %s %s: %w", word(l.Type), l.Name, err)
+			}
+			if there && !l.Elsewhere && !slices.Contains(out, l.LogicalID) {
+				out = append(out, l.LogicalID)
+			}
+		}
+	}
+	return out, nil
 }
 
 // resource is what matters here of one in a template.

@@ -49,9 +49,9 @@ func (d *Deployer) has(ctx context.Context, bucket, key string) (bool, error) {
 }
 
 // count is how many objects a bucket has, former versions and deletion marks among them.
-func (d *Deployer) count(ctx context.Context, bucket string) (int, error) {
+func (s *side) count(ctx context.Context, bucket string) (int, error) {
 	n := 0
-	err := d.versions(ctx, bucket, func(page []types.ObjectIdentifier) error {
+	err := s.versions(ctx, bucket, func(page []types.ObjectIdentifier) error {
 		n += len(page)
 		return nil
 	})
@@ -59,13 +59,13 @@ func (d *Deployer) count(ctx context.Context, bucket string) (int, error) {
 }
 
 // empty deletes every version of every object of a bucket.
-func (d *Deployer) empty(ctx context.Context, bucket string) error {
-	return d.versions(ctx, bucket, func(page []types.ObjectIdentifier) error {
+func (s *side) empty(ctx context.Context, bucket string) error {
+	return s.versions(ctx, bucket, func(page []types.ObjectIdentifier) error {
 		if len(page) == 0 {
 			return nil
 		}
-		out, err := d.files.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-			Bucket: aws.String(bucket), Delete: &types.Delete{Objects: page, Quiet: aws.Bool(true)},
+		out, err := s.files.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+			Bucket: aws.String(bucket), ExpectedBucketOwner: &s.account, Delete: &types.Delete{Objects: page, Quiet: aws.Bool(true)},
 		})
 		if err != nil {
 			return fmt.Errorf("empty bucket %s: %w", bucket, err)
@@ -78,9 +78,9 @@ func (d *Deployer) empty(ctx context.Context, bucket string) error {
 }
 
 // versions visits the versions of a bucket's objects in pages of 1,000, which is also how many one
-// DeleteObjects takes. A bucket that is gone has none.
-func (d *Deployer) versions(ctx context.Context, bucket string, visit func([]types.ObjectIdentifier) error) error {
-	pages := s3.NewListObjectVersionsPaginator(d.files, &s3.ListObjectVersionsInput{Bucket: aws.String(bucket)})
+// DeleteObjects takes. A bucket that is gone has none; one that another account has by now is an error.
+func (s *side) versions(ctx context.Context, bucket string, visit func([]types.ObjectIdentifier) error) error {
+	pages := s3.NewListObjectVersionsPaginator(s.files, &s3.ListObjectVersionsInput{Bucket: aws.String(bucket), ExpectedBucketOwner: &s.account})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		var status *awshttp.ResponseError

@@ -65,6 +65,7 @@ type Deployment struct {
 // side is one account.
 type side struct {
 	*Deployer
+	name               templates.Side
 	account, partition string
 	bucket             string // of its code, once there is one
 }
@@ -88,7 +89,7 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 		if s.Side == templates.Delivery {
 			cfg = o.Delivery
 		}
-		at := &side{Deployer: New(cfg, o.Step)}
+		at := &side{Deployer: New(cfg, o.Step), name: s.Side}
 		if at.partition, at.account, err = at.identity(ctx); err != nil {
 			return nil, &Unknown{s.Side, err}
 		}
@@ -242,10 +243,10 @@ func (d *Deployment) settle(ctx context.Context, at *side, name string) (*types.
 		if tag(st, nameTag) != d.options.Name {
 			return nil, &Foreign{at.account, name}
 		}
-		switch st.StackStatus {
-		case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete:
+		switch {
+		case st.StackStatus == types.StackStatusCreateComplete, st.StackStatus == types.StackStatusUpdateComplete, st.StackStatus == types.StackStatusUpdateRollbackComplete:
 			return st, d.clearChangeSets(ctx, at, id)
-		case types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusCreateFailed, types.StackStatusDeleteFailed:
+		case unfinished(st.StackStatus):
 			d.options.Say(fmt.Sprintf("%s %s: it is %s from an earlier run, and is deleted first", at.account, name, st.StackStatus))
 			return nil, at.remove(ctx, id, d.show(at))
 		}
@@ -261,6 +262,25 @@ func (d *Deployment) settle(ctx context.Context, at *side, name string) (*types.
 			return nil, err
 		}
 	}
+}
+
+// unfinished says whether a stack is one that an earlier run could neither make nor take away, so that it has
+// to go before it can be made.
+func unfinished(s types.StackStatus) bool {
+	switch s {
+	case types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusCreateFailed, types.StackStatusDeleteFailed:
+		return true
+	}
+	return false
+}
+
+// goesFirst says whether settle will have taken a stack away before it is made anew, with what it was given.
+func goesFirst(s types.StackStatus) bool {
+	switch s {
+	case types.StackStatusReviewInProgress, types.StackStatusRollbackInProgress, types.StackStatusDeleteInProgress, types.StackStatusDeleteComplete:
+		return true
+	}
+	return unfinished(s)
 }
 
 // clearReview deletes a stack that has nothing but our own change sets.

@@ -33,6 +33,7 @@ type Doomed struct {
 	Stays          []Item // after it, because the template retains it and nobody named it
 
 	at         *side
+	step       templates.Step
 	status     types.StackStatus
 	id         string
 	body       string
@@ -156,31 +157,20 @@ func (d *Deployment) inventory(ctx context.Context, also []string) (Removal, err
 			gone = append(gone, step)
 			continue
 		}
+		s.step = step
 		r.Stacks = append(r.Stacks, *s)
 	}
-	if r.Left, err = d.leftovers(ctx, gone, r.Stacks, also); err != nil {
+	var others []*NotOurs
+	if r.Left, others, err = d.leftovers(ctx, gone, r.Stacks, also); err != nil {
 		return Removal{}, err
 	}
 	for _, l := range r.Left {
 		kinds[l.LogicalID] = l.Type
 	}
-	for _, name := range also {
-		switch kind := kinds[name]; {
-		case r.goes(name):
-		case kind == "":
-			return Removal{}, &NotRetained{name, slices.Sorted(maps.Keys(kinds))}
-		default:
-			r.Missing = append(r.Missing, Item{LogicalID: name, Type: kind})
-		}
+	if err := r.heed(also, kinds, others); err != nil {
+		return Removal{}, err
 	}
 	return r, nil
-}
-
-// goes says whether something of a name is deleted.
-func (r Removal) goes(name string) bool {
-	is := func(i Item) bool { return i.among([]string{name}) }
-	return slices.ContainsFunc(r.Stacks, func(s Doomed) bool { return slices.ContainsFunc(s.Goes, is) }) ||
-		slices.ContainsFunc(r.Left, func(l Leftover) bool { return l.Goes && is(l.Item) })
 }
 
 // retains lists what a template retains: types by logical ID.

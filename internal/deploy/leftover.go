@@ -2,13 +2,11 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 
 	"github.com/unstale/unstale/internal/awsjson"
 	"github.com/unstale/unstale/internal/plural"
@@ -24,66 +22,105 @@ type Leftover struct {
 	at *side
 }
 
-// NotOurs is a repository with the name of one that a stack leaves, though nothing says that one did.
-type NotOurs struct{ Account, Region, Name, About string }
-
-func (n *NotOurs) Error() string {
-	return fmt.Sprintf("account %s: repository %s is of no stack, and its description is not %q, so it is left alone", n.Account, n.Name, n.About)
+// leftovers looks for what the stacks that are gone may have left: it has the names that their templates
+// give. What has such a name, and was made by none of them or by nobody knows whom, is told apart. Who may not
+// look is not held up by that.
+func (d *Deployment) leftovers(ctx context.Context, gone []templates.Step, there []Doomed, also []string) ([]Leftover, []*NotOurs, error) {
+	traces, err := d.traces(gone, there)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []Leftover
+	var others []*NotOurs
+	for _, t := range traces {
+		if used(there, t.at.account, t.Taken) {
+			continue
+		}
+		left, other, err := t.at.leftover(ctx, t, also)
+		if err != nil {
+			return nil, nil, fmt.Errorf("account %s: %w", t.at.account, err)
+		}
+		if other != nil {
+			others = append(others, other)
+		}
+		if left != nil {
+			out = append(out, *left)
+		}
+	}
+	return out, others, nil
 }
 
-// leftovers looks for what the stacks that are gone may have left: it has the names that their templates
-// give. Who may not look is not held up by that.
-func (d *Deployment) leftovers(ctx context.Context, gone []templates.Step, there []Doomed, also []string) ([]Leftover, error) {
-	var out []Leftover
-	seen := map[string]bool{}
-	for _, step := range gone {
-		at := d.sides[step.Side]
-		body, err := Template(step.Template)
+// trace is a name by which something may be there that a stack left.
+type trace struct {
+	Taken
+	at     *side
+	makers map[string]string // the stacks that give the name, and the logical ID that it has in them
+}
+
+// traces are the names that stacks which are gone give. The same name is given by several routes' stacks, and
+// by those that are there, any of which may have made what has it.
+func (d *Deployment) traces(gone []templates.Step, there []Doomed) ([]*trace, error) {
+	steps := slices.Clone(gone)
+	for _, s := range there { // a former stack of its name may have made it
+		steps = append(steps, s.step)
+	}
+	var out []*trace
+	by := map[string]*trace{}
+	for n, step := range steps {
+		lasting, err := d.lastingOf(step)
 		if err != nil {
 			return nil, err
 		}
-		lasting, err := d.lasting(at, body)
-		if err != nil {
-			return nil, fmt.Errorf("template %s: %w", step.Template, err)
-		}
+		at := d.sides[step.Side]
 		for _, l := range lasting {
 			key := at.account + " " + l.Type + " " + l.Name
-			if seen[key] || used(there, at.account, l) {
-				continue
+			if by[key] == nil && n < len(gone) {
+				by[key] = &trace{Taken: l, at: at, makers: map[string]string{}}
+				out = append(out, by[key])
 			}
-			seen[key] = true
-			left, err := at.leftover(ctx, l, also)
-			if err != nil {
-				return nil, fmt.Errorf("account %s: %w", at.account, err)
-			}
-			if left != nil {
-				out = append(out, *left)
+			if by[key] != nil {
+				by[key].makers[d.stackName(step.Template)] = l.LogicalID
 			}
 		}
 	}
 	return out, nil
 }
 
-// leftover describes what has a name that a stack gives; nil when there is none that a stack left.
-func (s *side) leftover(ctx context.Context, l Taken, also []string) (*Leftover, error) {
-	is, ours, err := s.find(ctx, l)
+// lastingOf is what a step's stack keeps under names of its own when it goes.
+func (d *Deployment) lastingOf(step templates.Step) ([]Taken, error) {
+	body, err := Template(step.Template)
 	if err != nil {
-		return nil, fmt.Errorf("look for %s %s: %w", word(l.Type), l.Name, err)
+		return nil, err
 	}
-	i := Item{LogicalID: l.LogicalID, PhysicalID: l.Name, Type: l.Type, Name: l.Name}
+	lasting, err := d.lasting(d.sides[step.Side], body)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w", step.Template, err)
+	}
+	return lasting, nil
+}
+
+// leftover describes what has a name that a stack gives: as left by a stack, or as not ours. Neither: there is
+// nothing of that name.
+func (s *side) leftover(ctx context.Context, t *trace, also []string) (*Leftover, *NotOurs, error) {
+	look := s.findRepository
+	if t.Type == bucketType {
+		look = s.findBucket
+	}
+	is, other, err := look(ctx, t)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for %s %s: %w", word(t.Type), t.Name, err)
+	}
+	if !is || other != nil {
+		return nil, other, nil
+	}
+	i := Item{LogicalID: t.LogicalID, PhysicalID: t.Name, Type: t.Type, Name: t.Name}
 	goes := i.among(also)
-	switch {
-	case is && !ours && goes:
-		return nil, &NotOurs{s.account, s.region, l.Name, l.about}
-	case !is || !ours:
-		return nil, nil //nolint:nilnil // none is an answer here
-	}
-	if goes && l.Type == bucketType {
-		if i.Objects, err = s.count(ctx, l.Name); err != nil {
-			return nil, err
+	if goes && t.Type == bucketType {
+		if i.Objects, err = s.count(ctx, t.Name); err != nil {
+			return nil, nil, err
 		}
 	}
-	return &Leftover{Account: s.account, Region: s.region, Item: i, Goes: goes, at: s}, nil
+	return &Leftover{Account: s.account, Region: s.region, Item: i, Goes: goes, at: s}, nil, nil
 }
 
 // used says whether a stack that is there has something, or works with it.
@@ -93,30 +130,6 @@ func used(there []Doomed, account string, l Taken) bool {
 		return s.Account == account && (slices.ContainsFunc(s.Goes, has) || slices.ContainsFunc(s.Stays, has) ||
 			l.Type == bucketType && s.parameters["ExistingBucketName"] == l.Name)
 	})
-}
-
-// find says whether there is a bucket or a repository of a name, and whether it is one that a stack left. A
-// bucket's name has the account in it; a repository's is a word that others might use, so that its
-// description counts.
-func (s *side) find(ctx context.Context, l Taken) (is, ours bool, err error) {
-	if l.Type == bucketType {
-		_, err := s.files.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &l.Name, ExpectedBucketOwner: &s.account})
-		if err != nil && statusOf(err) == 0 {
-			return false, false, err
-		}
-		return err == nil, err == nil, nil
-	}
-	var out struct {
-		Metadata struct {
-			About string `json:"repositoryDescription"`
-		} `json:"repositoryMetadata"`
-	}
-	err = s.repositories("GetRepository").Call(ctx, s.cfg, s.region, map[string]string{"repositoryName": l.Name}, &out)
-	var refused smithy.APIError
-	if errors.As(err, &refused) {
-		return false, false, nil
-	}
-	return err == nil, out.Metadata.About == l.about, err
 }
 
 // erase deletes what an earlier stack left, with all that is in it.

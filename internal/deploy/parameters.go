@@ -115,6 +115,9 @@ func (d *Deployment) checkParameters(ctx context.Context, steps []templates.Step
 		if err != nil {
 			return err
 		}
+		if st != nil && goesFirst(st.StackStatus) {
+			st = nil
+		}
 		own, has := maps.Clone(known), parametersOf(st)
 		if step.Template == "pipeline-job" {
 			maps.Copy(own, d.targets(own))

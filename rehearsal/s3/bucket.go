@@ -23,6 +23,7 @@ type bucket struct {
 	encryption            Encryption
 	versioning            string // "", "Enabled", "Suspended"
 	ownership             string
+	tags                  map[string]string // never changed, only replaced
 	objects               shelf
 	uploads               map[string]*upload
 }

@@ -78,6 +78,7 @@ var operations = map[string]operation{
 	"DELETE bucket encryption":     {name: "DeleteBucketEncryption", params: []string{"encryption"}, serve: (*Service).serveDeleteEncryption},
 	"GET bucket versioning":        {name: "GetBucketVersioning", params: []string{"versioning"}, serve: (*Service).serveGetVersioning},
 	"PUT bucket versioning":        {name: "PutBucketVersioning", params: []string{"versioning"}, serve: (*Service).servePutVersioning},
+	"GET bucket tagging":           {name: "GetBucketTagging", params: []string{"tagging"}, serve: (*Service).serveGetTagging},
 	"GET bucket ownershipControls": {name: "GetBucketOwnershipControls", params: []string{"ownershipControls"}, serve: (*Service).serveGetOwnership},
 	"PUT bucket ownershipControls": {name: "PutBucketOwnershipControls", params: []string{"ownershipControls"}, serve: (*Service).servePutOwnership},
 

@@ -52,7 +52,11 @@ func (s *Service) createBucket(ctx context.Context, r templates.Request) (templa
 	if err := s.CreateBucket(ctx, r.Caller, r.Region, name); err != nil {
 		return templates.Resource{}, err
 	}
-	if err := s.configure(ctx, r, name, p); err != nil {
+	err = s.tag(r.Caller, name, r.Tags)
+	if err == nil {
+		err = s.configure(ctx, r, name, p)
+	}
+	if err != nil {
 		// CloudFormation rolls a half-made resource back; it is empty, so this cannot lose anything.
 		_ = s.DeleteBucket(ctx, r.Caller, name)
 		return templates.Resource{}, err
@@ -114,6 +118,9 @@ func (s *Service) updateBucket(ctx context.Context, r templates.Request, e templ
 	if old.BucketEncryption != nil && p.BucketEncryption == nil || old.PublicAccessBlockConfiguration != nil && p.PublicAccessBlockConfiguration == nil ||
 		old.VersioningConfiguration != nil && p.VersioningConfiguration == nil {
 		return templates.Resource{}, wire.NotEmulated("taking a property off the bucket %s", e.Resource.Ref)
+	}
+	if err := s.tag(r.Caller, e.Resource.Ref, r.Tags); err != nil {
+		return templates.Resource{}, err
 	}
 	return e.Resource, s.configure(ctx, r, e.Resource.Ref, p)
 }

@@ -16,6 +16,7 @@ type scope struct {
 	parameters map[string]string
 	conditions map[string]bool
 	made       map[string]Resource
+	tags       map[string]string // of the stack, that is asked for
 }
 
 // noValue is what {"Ref": "AWS::NoValue"} gives: the property is left out.

@@ -135,7 +135,6 @@ type revision struct {
 	*scope
 	order        []string // logical IDs, each after what it depends on
 	capabilities []string
-	tags         map[string]string
 }
 
 // prepare loads, binds, checks, decides the conditions and the order. old is the stack to change, or nil.
@@ -163,8 +162,8 @@ func (s *Service) prepare(account, region string, old *Stack, in Input) (*revisi
 	if err != nil {
 		return nil, err
 	}
-	next := &revision{capabilities: in.Capabilities, tags: in.Tags, scope: &scope{
-		template: t, parameters: parameters, made: map[string]Resource{},
+	next := &revision{capabilities: in.Capabilities, scope: &scope{
+		template: t, parameters: parameters, made: map[string]Resource{}, tags: in.Tags,
 		pseudo: map[string]string{
 			"AWS::AccountId": account, "AWS::Region": region, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": in.Name,
 		},
@@ -216,9 +215,7 @@ func (s *Service) makeResource(ctx context.Context, caller accounts.Caller, st *
 		return err
 	}
 	properties, _ := v.(map[string]any)
-	made, err := s.types[d.Type].Create(ctx, Request{
-		Caller: caller, Account: st.Account, Region: st.Region, Stack: st.Name, LogicalID: id, Properties: properties,
-	})
+	made, err := s.types[d.Type].Create(ctx, st.request(caller, id, properties, sc.tags))
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ type Request struct {
 	Stack      string         // stack name, for generated names
 	LogicalID  string         // for generated names
 	Properties map[string]any // resolved: strings, float64, bool, []any, map[string]any
+	// Tags are the stack's own, and those that tell which stack made a resource, in aws:cloudformation:.
+	Tags map[string]string
 }
 
 // Resource is what a service made.

@@ -133,7 +133,7 @@ func (u *update) apply(ctx context.Context, id string) error {
 	}
 	u.done = append(u.done, step{id: id, old: old}) // a change that failed half way is taken back, too
 	u.tell(st, id, d.Type, "UPDATE_IN_PROGRESS", "")
-	made, err := t.Update(ctx, u.request(id, after), u.existingOf(old))
+	made, err := t.Update(ctx, u.st.request(u.caller, id, after, u.next.tags), u.existingOf(old))
 	if err != nil {
 		u.tell(st, id, d.Type, "UPDATE_FAILED", reason(err))
 		return err
@@ -151,7 +151,7 @@ func (u *update) replace(ctx context.Context, id string, t Type, old leftover, a
 	if name, named := after[t.Named]; named && t.Named != "" && name == old.Properties[t.Named] {
 		err = invalid("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
 	} else {
-		made, err = t.Create(ctx, u.request(id, after))
+		made, err = t.Create(ctx, u.st.request(u.caller, id, after, u.next.tags))
 	}
 	if err != nil {
 		u.tell(u.st, id, t.Name, "UPDATE_FAILED", reason(err))
@@ -161,10 +161,6 @@ func (u *update) replace(ctx context.Context, id string, t Type, old leftover, a
 	u.set(id, leftover{made, after})
 	u.tell(u.st, id, t.Name, "UPDATE_COMPLETE", "")
 	return nil
-}
-
-func (u *update) request(id string, properties map[string]any) Request {
-	return Request{Caller: u.caller, Account: u.st.Account, Region: u.st.Region, Stack: u.st.Name, LogicalID: id, Properties: properties}
 }
 
 func (u *update) existingOf(l leftover) Existing {
@@ -261,7 +257,7 @@ func (u *update) restore(ctx context.Context, s step) bool {
 	d := u.before.Resources[s.id]
 	u.tell(u.st, s.id, d.Type, "UPDATE_IN_PROGRESS", "")
 	now := leftover{u.st.made[s.id], u.st.properties[s.id]}
-	made, err := u.types[d.Type].Update(ctx, u.request(s.id, s.old.Properties), u.existingOf(now))
+	made, err := u.types[d.Type].Update(ctx, u.st.request(u.caller, s.id, s.old.Properties, u.st.Tags), u.existingOf(now))
 	if err != nil {
 		u.tell(u.st, s.id, d.Type, "UPDATE_FAILED", reason(err))
 		return false
@@ -294,18 +290,4 @@ func (in *Input) keep(old *Stack) error {
 func has(m map[string]string, name string) bool {
 	_, ok := m[name]
 	return ok
-}
-
-// checkTags refuses tags that CloudFormation does. Stack tags are the stack's own here: what AWS hands on
-// to the resources is not kept, since no emulated service shows tags. Source: API Reference, Tag.
-func checkTags(tags map[string]string) error {
-	if len(tags) > 50 {
-		return invalid("a stack takes 50 tags, not %d", len(tags))
-	}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		if len(k) < 1 || len(k) > 128 || len(tags[k]) > 256 || strings.HasPrefix(k, "aws:") {
-			return invalid("the tag %q: keys have 1 to 128 characters and do not begin with aws:, values have up to 256", k)
-		}
-	}
-	return nil
 }

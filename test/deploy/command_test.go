@@ -114,7 +114,35 @@ func TestCommandLooksAhead(t *testing.T) {
 	}
 	c.exits(0, "deploy states --yes"+both, "Done.")
 	c.exits(1, "deploy assume --yes"+code+both, "stack unstale-delivery-assume would make SiteBucket, but bucket unstale-site-222222222222-us-east-1 is there already: "+
-		"stack unstale-delivery-states, of the same name by another route, is in use", "try: another --name; or unstale deploy --destroy")
+		"stack unstale-delivery-states, of the same name by another route, is in use",
+		"try: another --name; or the same command with --destroy --delete SiteBucket --delete PipelineRepository first, which deletes what is in them, too, and then this again\n")
+	// That is a way out.
+	c.exits(0, "deploy assume --yes"+code+both+" --destroy --delete SiteBucket --delete PipelineRepository", "release SiteBucket", "Gone.")
+	c.exits(0, "deploy assume --yes"+code+both, "Done.")
+}
+
+// What is somebody else's, or not clear, is refused with what to do.
+func TestCommandAsksWhatIsMeant(t *testing.T) {
+	c := newCommand(t)
+	destroy := "deploy relay --yes --destroy --delete " + bucketB + both
+	c.w.byHand(accountB, bucketB)
+	c.exits(2, destroy, "bucket "+bucketB+" was made by no stack",
+		"try: --destroy without --delete of it; or, if nobody needs what is in it, aws s3 rb --force s3://"+bucketB+" --profile site\n")
+	c.w.byStack(accountA, "marketing", "SiteBucket", bucketA)
+	c.exits(2, strings.ReplaceAll(destroy, bucketB, bucketA), "stack-name is marketing", "try: --destroy without --delete of it; who made stack marketing decides about it\n")
+	c.exits(0, "deploy relay --yes --destroy --name second"+both, "There is nothing to delete")
+	for _, route := range []string{"deploy states --own-pipeline", "deploy same-account --param Architecture=" + architecture() + " --code " + c.w.lambdas} {
+		route += " --yes --name third --pipeline-profile build"
+		if strings.Contains(route, "states") {
+			route += " --delivery-profile site"
+		}
+		c.exits(0, route, "Done.")
+		c.exits(0, route+" --destroy", "Gone.")
+	}
+	third := "deploy states --yes --name third --destroy" + both
+	c.exits(0, third, "--delete third-site-111111111111-us-east-1 deletes it", "--delete third-site-222222222222-us-east-1 deletes it", "--delete PipelineRepository deletes it")
+	c.exits(2, third+" --delete SiteBucket", "SiteBucket may mean the bucket third-site-", "try: --delete with one of third-site-")
+	c.exits(0, third+" --delete third-site-111111111111-us-east-1", "delete bucket third-site-111111111111-us-east-1", "--delete SiteBucket deletes it")
 }
 
 func TestCommandThatFails(t *testing.T) {
