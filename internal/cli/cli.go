@@ -206,15 +206,11 @@ An error ends with a line "try:" that says what to do next.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			text := fmt.Sprintf("there is no command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				text += "; did you mean " + strings.Join(near, " or ") + "?"
-			}
-			return usage{withTry(errors.New(text), "unstale --help")}
+			return usage{withTry(noSuch("command", args[0], verbs(cmd)), "unstale --help")}
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage{withTry(err, "%s --help", cmd.CommandPath())}
+		return usage{flagError(cmd, err)}
 	})
 	root.AddCommand(newDeploy(), newDoctor(), newInvalidate(), newPlan(), newRehearse(), newStatus(), newTemplate(), newVersion())
 	for _, cmd := range root.Commands() {
@@ -237,7 +233,7 @@ func strict(root *cobra.Command) {
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
 				about, rest, err := root.Find(args)
 				if err == nil && about == root && len(rest) > 0 {
-					err = fmt.Errorf("there is no command %q", rest[0])
+					err = noSuch("command", rest[0], verbs(root))
 				}
 				if err != nil {
 					return usage{withTry(err, "%s --help", root.Name())}

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/unstale/unstale/internal/cli/story"
 	"github.com/unstale/unstale/internal/nearest"
@@ -41,6 +43,34 @@ func noSuch(kind, name string, known []string) error {
 		return fmt.Errorf("there is no %s %.120q; %s", kind, name, hint)
 	}
 	return fmt.Errorf("there is no %s %.120q", kind, name)
+}
+
+// verbs are the commands that help tells of.
+func verbs(root *cobra.Command) (names []string) {
+	for _, cmd := range root.Commands() {
+		if cmd.IsAvailableCommand() || cmd.Name() == "help" {
+			names = append(names, cmd.Name())
+		}
+	}
+	return names
+}
+
+// flagError says what is wrong with a flag, in other words than those of the functions that read its value.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	var number *strconv.NumError
+	if !errors.As(err, &value) || !errors.As(err, &number) {
+		return withTry(err, "%s --help", cmd.CommandPath())
+	}
+	flag, want := value.GetFlag(), "not a whole number"
+	try := fmt.Sprintf("--%s %s", flag.Name, flag.DefValue)
+	switch {
+	case flag.Value.Type() == "bool":
+		want, try = "neither true nor false", "--"+flag.Name
+	case errors.Is(number, strconv.ErrRange):
+		want = "too large"
+	}
+	return withTry(fmt.Errorf("--%s is %.120q, which is %s", flag.Name, value.GetValue(), want), "%s", try)
 }
 
 // below says whether a path is a directory or in it.

@@ -50,10 +50,10 @@ func readRelease(name string, previous []string, warn func(string)) (d deployed,
 	if err != nil {
 		return d, unusable("--site", name, err)
 	}
-	d.snapshot, d.name = release.manifest.Snapshot, release.manifest.Release
-	if d.snapshot == nil {
-		d.snapshot = site.Snapshot{}
+	if err := release.holdsFiles("--site"); err != nil {
+		return d, err
 	}
+	d.snapshot, d.name = release.manifest.Snapshot, release.manifest.Release
 	d.note(release)
 	if d.site, err = filepath.Abs(name); err != nil {
 		return d, fmt.Errorf("find %s: %w", name, err)
@@ -232,13 +232,6 @@ func (w *work) reword(o *purge.Order, t targetfile.Target) {
 	if w.items != nil {
 		made := o.Plan
 		o.Plan = func(ctx context.Context, d plan.Distribution, busy invalidation.Limits) (plan.Plan, error) {
-			if tag := firstTag(w.items); tag != "" && d.CacheTagHeader == "" {
-				return plan.Plan{}, &purge.Failure{
-					Stage: purge.Planned,
-					Err:   fmt.Errorf("purge %s: distribution %s has no cache tag header, so %s would purge nothing", t.Name, d.ID, tag),
-					Try:   "set CacheTagConfig of the distribution to the header in which the origin names its tags, such as Cache-Tag; or paths",
-				}
-			}
 			p, err := made(ctx, d, busy)
 			for i := range p.Items {
 				p.Items[i].Reason = "named on the command line"
@@ -279,16 +272,6 @@ func purged(all []viewer.Expectation, items []invalidation.Item, looks []string)
 		}
 	}
 	return kept
-}
-
-// firstTag is the first item that is a cache tag, "" when none is.
-func firstTag(items []invalidation.Item) invalidation.Item {
-	for _, i := range items {
-		if i.Tag() {
-			return i
-		}
-	}
-	return ""
 }
 
 // blind reports whether nothing tells which pages items are about: only tags are named, and no pages to look at.

@@ -118,7 +118,7 @@ func (p *planner) run() error {
 	}
 	made, err := plan.Build(in)
 	if err != nil {
-		return explainBuild(err)
+		return explainBuild(err, in.Distribution.ID)
 	}
 	document, tree := report.New(in, made, release, p.warnings, time.Since(start).Round(time.Millisecond))
 	if p.html != "" {
@@ -160,8 +160,18 @@ func kept(in plan.Input) site.Snapshot {
 	return site.Overlay(beneath, in.Release)
 }
 
+// writeFile leaves no part of a file behind that was not there before.
 func writeFile(name string, content []byte) error {
-	if err := os.WriteFile(name, content, 0o666); err != nil {
+	return writing(name, func() error { return os.WriteFile(name, content, 0o666) })
+}
+
+// writing explains why a file could not be written.
+func writing(name string, write func() error) error {
+	_, before := os.Lstat(name)
+	if err := write(); err != nil {
+		if errors.Is(before, fs.ErrNotExist) {
+			_ = os.Remove(name) // why it could not be written says more
+		}
 		err = fmt.Errorf("write %s: %w", name, bare(err))
 		for _, wrong := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR, syscall.EROFS, syscall.ENAMETOOLONG} {
 			if errors.Is(err, wrong) {
@@ -182,20 +192,24 @@ func bare(err error) error {
 	return err
 }
 
-// explainBuild tells what to do about a plan that cannot be.
-func explainBuild(err error) error {
+// explainBuild tells what to do about a plan that cannot be, of a distribution that may have no ID.
+func explainBuild(err error, id string) error {
 	var impossible *plan.Infeasible
 	var tagsOff *plan.TagsOff
 	var unread *plan.BucketUnread
+	told := err
+	if id == "" {
+		told = errors.New(strings.Replace(err.Error(), "plan distribution : ", "plan the release: ", 1))
+	}
 	switch {
 	case errors.As(err, &unread):
-		return usage{withTry(err, "--bucket with the one that the release is deployed to, or without --bucket")}
+		return usage{withTry(told, "--bucket with the one that the release is deployed to, or without --bucket")}
 	case errors.As(err, &impossible):
-		return withTry(err, "a larger --budget, or none")
+		return withTry(told, "a larger --budget, or none")
 	case errors.As(err, &tagsOff):
-		return usage{withTry(err, "without --tag, or set a CacheTagConfig on the distribution and give its new configuration")}
+		return usage{withTry(told, "without --tag, or set a CacheTagConfig on the distribution and give its new configuration")}
 	}
-	return usage{withTry(err, "unstale plan --help")}
+	return usage{withTry(told, "unstale plan --help")}
 }
 
 // cacheTags are the tags as items. Their "#" may be left out, since shells take it for a comment.

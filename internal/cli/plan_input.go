@@ -20,6 +20,9 @@ func (p *planner) input() (in plan.Input, release string, err error) {
 	if p.used < 0 {
 		return in, "", usage{withTry(fmt.Errorf("--used is %d, but it counts paths", p.used), "--used 0")}
 	}
+	if err := slashed(p.prefix); err != nil {
+		return in, "", err
+	}
 	if in.Preset, err = plan.ParsePreset(p.preset); err != nil {
 		return in, "", usage{withTry(err, "--preset balanced")}
 	}
@@ -39,6 +42,18 @@ func (p *planner) input() (in plan.Input, release string, err error) {
 	return in, sources[0].manifest.Release, nil
 }
 
+// slashed refuses a prefix that is no directory's: keys would be such as "v1index.html", or begin with a slash.
+func slashed(prefix string) error {
+	want := strings.Trim(prefix, "/") + "/"
+	switch {
+	case prefix == "", prefix == want && want != "/":
+		return nil
+	case want == "/":
+		return usage{withTry(fmt.Errorf("--prefix is %q, but keys of S3 begin with no slash", prefix), "without --prefix, where the release lies at the top of the bucket")}
+	}
+	return usage{withTry(fmt.Errorf("--prefix is %q, but it stands right before keys: it ends with a slash and begins with none", prefix), "--prefix %s", want)}
+}
+
 // readSites reads the release and what is known, the release first.
 func (p *planner) readSites(in *plan.Input) ([]source, error) {
 	release, err := readSource(p.site)
@@ -47,6 +62,9 @@ func (p *planner) readSites(in *plan.Input) ([]source, error) {
 	}
 	if err != nil {
 		return nil, unusable("--site", p.site, err)
+	}
+	if err := release.holdsFiles("--site"); err != nil {
+		return nil, err
 	}
 	sources := []source{release}
 	for _, name := range p.previous {

@@ -28,6 +28,14 @@ func (s source) foreign(id string) error {
 	return nil
 }
 
+// holdsFiles refuses a release without any file, which is nearly always that of a build that wrote elsewhere.
+func (s source) holdsFiles(flag string) error {
+	if len(s.manifest.Snapshot) > 0 {
+		return nil
+	}
+	return usage{withTry(fmt.Errorf("%s %s holds no files", flag, s.name), "the directory that your build writes, with index.html in it")}
+}
+
 // errContent marks what does not unpack as the archive's directory says.
 var errContent = errors.New("its content is damaged")
 

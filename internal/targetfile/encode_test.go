@@ -60,7 +60,7 @@ func anyTarget(t *rapid.T, name, distribution string) Target {
 	}
 	one.Deletes = rapid.Bool().Draw(t, "deletes")
 	one.Bucket = maybe(`[a-z][a-z0-9-]{2,20}[a-z]`)
-	one.Prefix = maybe(`[ -.0-~é][ -~é]{0,9}`)
+	one.Prefix = maybe(`[ -.0-~é]([ -~é]{0,8}[ -.0-~é])?/`)
 	one.AppRoutes = some(`/[a-zé ]{0,9}\*?`, 4)
 	if one.AppRoutes == nil && rapid.Bool().Draw(t, "no routes") {
 		one.AppRoutes = []string{}

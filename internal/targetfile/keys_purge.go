@@ -80,11 +80,15 @@ func releaseKeys() []key {
 			doc: "The bucket in which the release lies. By default every bucket that the distribution reads.",
 		}, func(t *Target) *string { return &t.Bucket }, bucketName.check),
 		text(key{
-			name: "prefix", form: form{pattern: `^[^/]`},
-			doc: "What stands before each of the release's keys in the bucket, such as app/.",
+			name: "prefix", form: form{pattern: `^[^/](.*[^/])?/$`},
+			doc: "What stands before each of the release's keys in the bucket, with the slash at its end, such as app/.",
 		}, func(t *Target) *string { return &t.Prefix }, func(s string) error {
-			if strings.HasPrefix(s, "/") || len(s) > 1024 {
+			want := strings.Trim(s, "/") + "/"
+			switch {
+			case strings.HasPrefix(s, "/") || len(s) > 1024:
 				return fmt.Errorf(`prefix %q begins with "/" or has more than 1024 characters; keys of S3 do not`, shorten(s))
+			case s != want: // keys would be such as appindex.html
+				return &wrong{fmt.Sprintf("prefix %q does not end with one slash, but it stands right before keys", shorten(s)), "write " + shorten(want)}
 			}
 			return nil
 		}),

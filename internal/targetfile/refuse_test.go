@@ -102,6 +102,8 @@ var refusals = []struct{ name, text, want string }{
 	{"budget", own("budget: 5$"), `f:5:13: targets.a.budget: "5$" is not a budget; write a number of items such as 40, or dollars a month such as "$5"`},
 	{"yes for true", own("deletes: yes"), "f:5:14: targets.a.deletes: this is a text, not true or false"},
 	{"bucket", own("bucket: s3://x"), `f:5:13: targets.a.bucket: "s3://x" is not the name of a bucket`},
+	{"prefix without its slash", own("prefix: app"), `f:5:13: targets.a.prefix: prefix "app" does not end with one slash, but it stands right before keys; write app/`},
+	{"prefix with slashes", own("prefix: app//"), `f:5:13: targets.a.prefix: prefix "app//" does not end with one slash, but it stands right before keys; write app/`},
 	{"prefix", own("prefix: /app"), `f:5:13: targets.a.prefix: prefix "/app" begins with "/" or has more than 1024 characters; keys of S3 do not`},
 	{"app route", own("appRoutes: [about]"), `f:5:17: targets.a.appRoutes: route "about" does not begin with "/"`},
 	{"app route with a star within", own("appRoutes: ['/a/*/b']"), `f:5:17: targets.a.appRoutes: route "/a/*/b" is no path with at most a * at its end; end it at the first *, as in /users/*`},
